@@ -69,12 +69,24 @@ class MappedBlock:
     mtime_ns: int
 
     def vectors(self) -> NDArray[np.float32]:
-        """The rows, left on the disk. Raises CacheError where the file is not the same any more."""
-        path = vectors_path(self.folder, self.number)
+        """All rows. Raises CacheError where the file is not the same any more."""
+        return self._read(0, self.rows)
+
+    def row(self, at: int) -> NDArray[np.float32]:
+        """One row. Raises CacheError where the file is not the same any more."""
+        vectors = self._read(at, 1)
+        return vectors.reshape(self.dim)
+
+    def _read(self, first: int, rows: int) -> NDArray[np.float32]:
+        path, row = vectors_path(self.folder, self.number), 4 * self.dim
         try:
             if stamp(path.stat()) != (self.size, self.mtime_ns):
                 raise _changed(self.folder, f"{path} is not the file any more that was attached")
-            return np.memmap(path, "<f4", "r", offset=self.at, shape=(self.rows, self.dim))
+            # Not mapped into memory: where its disk goes meanwhile, that is a signal and the end.
+            with path.open("rb") as file:
+                file.seek(self.at + first * row)
+                found = np.frombuffer(file.read(rows * row), np.dtype("<f4"))
+            return found.reshape(rows, self.dim)
         except (OSError, ValueError) as error:
             raise _changed(self.folder, f"{path} cannot be read: {error}") from error
 
@@ -96,13 +108,10 @@ join encoders on encoders.id = encoder_id
 """
 
 
-def mapped_vectors(db: Database, block_id: int) -> NDArray[np.float32] | None:
-    """The rows that a block stands for, left on the disk; None for a block of the cache's own.
-
-    Raises CacheError where the file is gone or another one by now.
-    """
+def mapped_block(db: Database, block_id: int) -> MappedBlock | None:
+    """The file that a block stands for; None for a block of the cache's own."""
     row = db.execute(f"{_BLOCKS} where block_id = ?", [block_id]).fetchone()
-    return None if row is None else _block(row).vectors()
+    return None if row is None else _block(row)
 
 
 def used_blocks(db: Database, encoder_id: str) -> list[UsedBlock]:
@@ -175,19 +184,18 @@ def absent_blocks(db: Database, encoder_id: str) -> frozenset[int]:
 def mapped_thumbnails(db: Database, picture_ids: Sequence[int]) -> dict[int, bytes]:
     """The thumbnails of pictures that lie in attached folders; what cannot be read is left out."""
     rows = db.execute(
-        "select picture_id, row, folder, number, rows, thumbnails_at, starts_at from embeddings e"
+        "select picture_id, row, folder, number, thumbnails_at, starts_at from embeddings e"
         " join attached_shards s on s.block_id = e.block_id"
         " join attached on attached.id = attached_id"
         " where picture_id in (select value from json_each(?))",
         [listed(picture_ids)],
     ).fetchall()
     found = {}
-    for picture_id, row, folder, number, count, thumbnails_at, starts_at in rows:
+    for picture_id, row, folder, number, thumbnails_at, starts_at in rows:
         try:
-            starts = np.memmap(
-                starts_path(folder, number), "<i8", "r", offset=starts_at, shape=(count + 1,)
-            )
-            start, stop = int(starts[row]), int(starts[row + 1])
+            with starts_path(folder, number).open("rb") as file:
+                file.seek(starts_at + 8 * row)
+                start, stop = map(int, np.frombuffer(file.read(16), "<i8"))
             if not 0 <= start < stop <= start + LARGEST_THUMBNAIL:
                 continue
             with thumbnails_path(folder, number).open("rb") as file:

@@ -24,6 +24,8 @@ class Collection:
     """Unit vectors of the pictures, in the order of the records, and of first queries."""
     thumbnails: Path
     """Thumbnails of the pictures, with their hashes and sizes."""
+    masks: Path
+    """Where the things of each picture are: runs of masks, as safetensors."""
     encoder: Path
     """A transformers folder."""
     matcher: Path
@@ -96,6 +98,7 @@ BUILT_IN = Collection(
     records="scenes.jsonl",
     vectors=_FILES / "gallery.safetensors",
     thumbnails=_FILES / "thumbnails.safetensors",
+    masks=_FILES / "masks.safetensors",
     encoder=_FILES / "clip-storybook",
     matcher=_FILES / "matcher.safetensors",
     zeros=_FILES / "zeros.json",

@@ -160,7 +160,9 @@ class Engine:
         """How well scorers do on data whose truth is known."""
         from engine.evaluation.evaluator import Evaluator
 
-        return Evaluator(self.cache, self.encoders, self.indexer, self.local_states)
+        return Evaluator(
+            self.cache, self.encoders, self.indexer, self.local_states, self.collection
+        )
 
     @cached_property
     def generators(self) -> Generators:

@@ -16,6 +16,11 @@ from engine.errors import EngineError, RequestError
 from engine.untrusted.documents import Json, parse_object
 
 
+def numbered(path: Path, number: int) -> Path:
+    """A file of its own for each of several encoders; the first one's has the name itself."""
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+
+
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` that takes its place once the block has succeeded.

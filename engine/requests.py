@@ -89,6 +89,8 @@ class IndexRequest:
     """What to leave out, in the syntax of .gitignore, seen from each of the folders."""
     seed: int = 0
     batch_size: int = 32
+    devices: str = ""
+    """As `0,1`: embed on these, an encoder process each; empty takes those of the settings."""
     shards: Path | None = None
     """Write shards into this folder in place of the library (engine/library/shards.py)."""
     shard_size: int = 10_000

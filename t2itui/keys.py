@@ -139,7 +139,8 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("swaps", "v", "swaps", "Swap test", "Exchange one thing in each description: which scorer notices?"),
         Key("add_picture", "p", "add_picture", "Add picture", "Add a picture by path or name", group="Picture"),
         Key("drop_picture", "P", "drop_picture", "Remove picture", "Take this picture out of the comparison", group="Picture"),
-        Key("scorer", "s", "scorer", "Scorer", "Of several pictures, show the other scorer: match, cosine"),
+        Key("scorer", "s", "scorer", "Scorer", "Of several pictures or encoders, show the other scorer: match, cosine"),
+        Key("encoders", "b", "encoders", "Encoders", "Compare by several encoders side by side, with a paired test"),
         Key("open", "o", "open", "Open", "Open a saved comparison", HIDDEN),
         Key("save", "S,ctrl+s", "save", "Save", "Save pictures and descriptions as a file", display="S"),
         Key("export", "E", "export", "Export", "Write the result as CSV, JSON, PNG or SVG"),
@@ -157,6 +158,9 @@ KEYS: dict[str, tuple[Key, ...]] = {
         *_WORD_MAPS,
         Key("copy", "y", "copy_command", "Copy", "Copy the shell command"),
         Key("back", "escape,enter,q", "leave", "Back", "Back to the heatmap"),
+    ),
+    "encoders_form": (
+        Key("go", "enter", "submit", "Compare", is_shown=HIDDEN),
     ),
     "swaps": (
         Key("back", "escape", "leave", "Back", "Back to the comparison"),

@@ -10,8 +10,9 @@ import platformdirs
 import tomli_w
 
 from engine import disk, numbers
-from engine.errors import T2IError
+from engine.errors import RequestError, T2IError
 from engine.home_files import unreadable, write_file
+from engine.models.devices import read_devices
 from engine.scoring.registry import DEFAULT_SCORER, search_scorers
 from engine.settings import (
     DEFAULT_ENCODER,
@@ -56,7 +57,8 @@ CHOICES = {
     "scorer": search_scorers(),
     "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
     "device": tuple(device.value for device in Device),
-    "dtype": tuple(each.value for each in NumberFormat),
+    # int8 makes another encoder of a model, and has a setting of its own.
+    "dtype": tuple(each.value for each in NumberFormat if each is not NumberFormat.INT8),
     "generate": tuple(each.value for each in GenerateMode),
     "synthetic": tuple(each.value for each in Synthetic),
 }
@@ -95,7 +97,11 @@ class AppSettings:
     synthetic: str = Synthetic.SHOW
     """Whether painted pictures take part in searches: show, hide, or only they."""
     device: str = Device.AUTO
+    devices: str = ""
+    """Several for indexing and sheets, as `0,1` for two GPUs; empty leaves it to `device`."""
     dtype: str = NumberFormat.AUTO
+    int8: bool = False
+    """Index in int8 where that is measured to be faster on this CPU; an encoder of its own."""
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
     states_gib: float = DEFAULT_STATES_GIB
@@ -111,6 +117,7 @@ class AppSettings:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}")
+        _check_devices(self.devices)
         if not 0 <= self.threshold <= 1:
             raise ValueError("threshold must lie between 0 and 1")
         if not 1 <= self.top <= numbers.LARGEST:
@@ -132,11 +139,20 @@ class AppSettings:
             generator=self.generator,
             taesd=disk.expanded(self.taesd) if self.taesd else None,
             device=self.device,
+            devices=read_devices(self.devices),
             dtype=self.dtype,
+            int8=self.int8,
             idle_seconds=self.idle_seconds,
             states_gib=self.states_gib,
             cluster=self.cluster,
         )
+
+
+def _check_devices(devices: str) -> None:
+    try:
+        read_devices(devices)
+    except RequestError as error:
+        raise ValueError(f"devices: {error.message}") from error
 
 
 def load(home: Path) -> AppSettings:

@@ -21,7 +21,6 @@ READERS = {
 """What reads a whole format, by module."""
 ALLOWED = {
     "cache/embeddings.py": "languages, which the program wrote into its cache",
-    "cache/mapped.py": "arrays whose header was held against the file when they were attached",
     "engine/library/collections.py": "the tensors that ship",
     "engine/library/vector_files.py": "an archive is written",
     "engine/models/messages.py": "messages of the program's own processes, of at most 64 MB",

@@ -107,7 +107,7 @@ class _ScoreKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _ScoredRequest:
-    """A comparison with all its lines scored in one space."""
+    """A comparison with all its lines scored in the space of one encoder."""
 
     request: ComparisonRequest
     asked: _ScoreKey
@@ -160,10 +160,20 @@ class Comparer:
 
     async def compare(
         self, request: ComparisonRequest, *, swaps: bool = False, offline: bool = False
+    ) -> tuple[Comparison, ...]:
+        """Score every line under each encoder. Raises RequestError for a picture that is not in
+        the library, and what a search raises."""
+        return tuple(
+            [
+                await self._compared(request, encoder, swaps=swaps, offline=offline)
+                for encoder in dict.fromkeys(request.encoders or (None,))
+            ]
+        )
+
+    async def _compared(
+        self, request: ComparisonRequest, encoder: str | None, *, swaps: bool, offline: bool
     ) -> Comparison:
-        """Score every line. Raises RequestError for a picture that is not in the library, and
-        what a search raises."""
-        scored = await self._scored_request(request, offline)
+        scored = await self._scored_request(request, encoder, offline)
         first = scored.texts[0]
         found = Comparison(
             pictures=request.pictures,
@@ -179,16 +189,22 @@ class Comparer:
     async def swap(
         self, request: ComparisonRequest, numbers: Sequence[int], *, offline: bool = False
     ) -> tuple[SwapResult, ...]:
-        """Score the variants of some lines, by their positions; raises as `compare` does."""
-        return await self._swapped(await self._scored_request(request, offline), numbers)
+        """Score the variants of some lines, by their positions, under the first encoder.
 
-    async def _scored_request(self, request: ComparisonRequest, offline: bool) -> _ScoredRequest:
+        Raises as `compare` does.
+        """
+        encoder = next(iter(request.encoders), None)
+        return await self._swapped(await self._scored_request(request, encoder, offline), numbers)
+
+    async def _scored_request(
+        self, request: ComparisonRequest, encoder: str | None, offline: bool
+    ) -> _ScoredRequest:
         check(request)
         lines = tuple(replace(line, text=normalise(line.text)) for line in request.lines)
         request = replace(request, lines=lines)
         ids = await self.find(request.pictures)
         asked = _ScoreKey(
-            encoder=request.encoder,
+            encoder=encoder,
             filters=await self._scope(ids),
             offline=offline,
             revision=await self._cache.read(revision),
@@ -198,7 +214,7 @@ class Comparer:
         asked = replace(asked, encoder=first.encoder)
         others = [await self._score(line.text, asked) for line in lines[1:]]
         return _ScoredRequest(
-            request=replace(request, encoder=first.encoder),
+            request=request,
             asked=asked,
             texts=(first, *others),
             ids=ids,

@@ -35,7 +35,8 @@ class ComparisonRequest:
     pictures: tuple[str, ...]
     """Paths, or names that the library knows."""
     lines: tuple[Description, ...]
-    encoder: str | None = None
+    encoders: tuple[str, ...] = ()
+    """Several stand side by side; without any, the one that a search chooses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class SwapResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A comparison with its scores."""
+    """A comparison with its scores under one encoder."""
 
     pictures: tuple[str, ...]
     encoder: str
@@ -127,6 +128,8 @@ def load_request(path: Path) -> ComparisonRequest:
         values = parse_object(read_bytes(path), with_names=True)
         if finite_number(values["version"]) > VERSION:
             raise RequestError(f"{path} was written by a newer version of t2itui")
+        if (before := values.get("encoder")) is not None:  # As it was while there was but one.
+            values = {"encoders": [before], **values}
         return read_as(ComparisonRequest, values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
 from engine.comparing.comparison import COMPARED, Comparison
 from engine.errors import RequestError
 from engine.evaluation.plots import KINDS, check_plots, fonts, label, new_figure, save
-from engine.files import unarmed, write_text
+from engine.files import numbered, unarmed, write_text
 from engine.states import ScorerKind
 
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
@@ -29,13 +30,15 @@ def check_exports(paths: tuple[Path, ...]) -> None:
             )
 
 
-def export(found: Comparison, path: Path) -> None:
-    """Write a comparison in the kind that the name of the file says."""
-    kind = path.suffix.lower()
-    if as_table := TABLES.get(kind):
-        write_text(path, as_table(found))
-    else:
-        draw(found, path)
+def export(found: Sequence[Comparison], path: Path) -> None:
+    """Write a comparison under each encoder, in the kind that the name of the file says."""
+    as_table = TABLES.get(path.suffix.lower())
+    for number, each in enumerate(found, 1):
+        target = numbered(path, number)
+        if as_table is None:
+            draw(each, target)
+        else:
+            write_text(target, as_table(each))
 
 
 def as_csv(found: Comparison) -> str:

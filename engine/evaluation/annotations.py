@@ -6,8 +6,9 @@
 - Flickr30K Entities (Plummer et al. 2017): `Sentences/ID.txt`, a caption a line with phrases as
   `[/EN#CHAIN/TYPE a brown dog]`, and `Annotations/ID.xml`, whose objects have the chains they
   belong to as `name` and a `bndbox` of whole pixels from 1.
-- COCO's instances (Lin et al. 2014): `annotations` with `bbox` [left, top, width, height] in pixels
-  and `segmentation`, of `categories`.
+- COCO's instances (Lin et al. 2014): `annotations` of `categories` with `bbox` [left, top, width,
+  height] in pixels and `segmentation`: polygons [x, y, x, y ...] in pixels, whose union is meant,
+  or `counts` and `size`, the lengths of runs column by column, plain or packed.
 """
 
 from __future__ import annotations
@@ -18,10 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+import numpy as np
+
 from engine import disk
 from engine.errors import RequestError
-from engine.evaluation.data import Data, Region, RegionBox
+from engine.evaluation.data import Data
 from engine.evaluation.readers import objects_in, reason
+from engine.evaluation.regions import (
+    Area,
+    Region,
+    RegionBox,
+    RegionMask,
+    RegionOutline,
+    unpacked_counts,
+)
 from engine.evaluation.swaps import takes_an
 from engine.scoring.metrics import RightPairs
 from engine.states import DataKind
@@ -161,7 +172,7 @@ def entities_data(folder: Path, split: str) -> Data:
                         picture=len(pictures),
                         text=phrase.text,
                         kind=phrase.kind,
-                        boxes=boxes[phrase.chain],
+                        areas=boxes[phrase.chain],
                     )
                     seen.setdefault(phrase.text, region)
         regions += seen.values()
@@ -248,15 +259,17 @@ def read_instances(path: Path, templates: Sequence[str]) -> Data | None:
         raise RequestError(
             f"{path} is no file of COCO's instances: {reason(error)}",
             hint="It holds `images` with `id`, `file_name`, `width` and `height`, `categories` with"
-            " `id` and `name`, and `annotations` with `image_id`, `category_id` and `bbox`.",
+            " `id` and `name`, and `annotations` with `image_id`, `category_id`, `bbox` and, if"
+            " there are masks, `segmentation`.",
             field="data",
         ) from error
 
 
 def instances_data(name: str, held: Mapping[str, Json], templates: Sequence[str]) -> Data:
-    """COCO's instances: categories as queries for every picture that holds one, with their boxes.
+    """COCO's instances: categories as queries for every picture that holds one, and where.
 
-    Crowds count for retrieval and have no box: theirs covers what is not of them.
+    An instance is where its mask is, or its box where it has none. The box of a crowd covers what
+    is not of it, so that one without a mask counts for retrieval alone.
     Raises ValueError, KeyError or TypeError where it is something else.
     """
     categories = {_number(each["id"]): str(each["name"]) for each in objects_in(held["categories"])}
@@ -268,16 +281,21 @@ def instances_data(name: str, held: Mapping[str, Json], templates: Sequence[str]
         images[_number(each["id"])] = number, str(each["file_name"]), width, height
     words = list(categories.values())
     rows = {each: number for number, each in enumerate(categories)}
-    pairs, boxes = set[tuple[int, int]](), dict[tuple[int, int], list[RegionBox]]()
+    pairs, areas = set[tuple[int, int]](), dict[tuple[int, int], list[Area]]()
     for number, each in enumerate(objects_in(held["annotations"]), 1):
         image, category = images.get(_number(each["image_id"])), _number(each["category_id"])
         if image is None or category not in rows:
             raise ValueError(f"annotation {number} is of an image or a category that is not listed")
         pair = rows[category], image[0]
         pairs.add(pair)
-        if not each.get("iscrowd"):
-            box = _coco_box(each["bbox"], image[2], image[3], f"annotation {number}")
-            boxes.setdefault(pair, []).append(box)
+        try:
+            found = _coco_mask(each.get("segmentation"), image[2], image[3])
+            if not (found or each.get("iscrowd")):
+                found = [_coco_box(each["bbox"], image[2], image[3])]
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"annotation {number}: {error}") from error
+        if found:
+            areas.setdefault(pair, []).extend(found)
     shown = sorted({row for row, _ in pairs})
     new = {row: number for number, row in enumerate(shown)}
     return Data(
@@ -292,16 +310,42 @@ def instances_data(name: str, held: Mapping[str, Json], templates: Sequence[str]
                 picture=picture,
                 text=f"{'an' if takes_an(words[row]) else 'a'} {words[row]}",
                 kind=words[row],
-                boxes=tuple(some),
+                areas=tuple(some),
             )
-            for (row, picture), some in boxes.items()
+            for (row, picture), some in areas.items()
         ),
     )
 
 
-def _coco_box(value: Json, width: float, height: float, where: str) -> RegionBox:
+def _coco_mask(value: Json, width: float, height: float) -> list[Area]:
+    """The polygons of an instance, or its mask; nothing where it has neither."""
+    if isinstance(value, list):
+        outlines = [_coco_outline(each, width, height) for each in value]
+        return [each for each in outlines if len(each.corners) > 2]
+    if not isinstance(value, Mapping):
+        return []
+    counts, size = value.get("counts"), value.get("size")
+    if not isinstance(size, list) or len(size) != 2:
+        raise ValueError("its mask has no size of two numbers")
+    if isinstance(counts, str):
+        lengths = unpacked_counts(counts)
+    elif isinstance(counts, list):
+        lengths = [_number(each) for each in counts]
+    else:
+        raise ValueError("its mask has no counts")
+    return [RegionMask.of_counts(lengths, *map(_number, size))]
+
+
+def _coco_outline(value: Json, width: float, height: float) -> RegionOutline:
+    if not isinstance(value, list) or len(value) % 2:
+        raise ValueError("a polygon is no list of pairs of numbers")
+    pixels = np.array([finite_number(each) for each in value], np.float64)
+    return RegionOutline(corners=pixels.reshape(-1, 2) / (width, height))
+
+
+def _coco_box(value: Json, width: float, height: float) -> RegionBox:
     if not isinstance(value, list) or len(value) != 4:
-        raise ValueError(f"{where} has no bbox of four numbers")
+        raise ValueError("it has no bbox of four numbers")
     left, top, across, down = map(finite_number, value)
     return RegionBox(
         left=left / width,
@@ -313,7 +357,7 @@ def _coco_box(value: Json, width: float, height: float, where: str) -> RegionBox
 
 def _number(value: Json) -> int:
     if not isinstance(value, int):
-        raise TypeError(f"a {type(value).__name__} is no id")
+        raise TypeError(f"a {type(value).__name__} is no whole number")
     return value
 
 

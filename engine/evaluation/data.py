@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from engine.evaluation.regions import Region
 from engine.results import IdArray
 from engine.scoring.metrics import RightPairs
 from engine.states import DataKind, QueryKind
@@ -46,28 +47,6 @@ class SwappedPair:
     picture: int
     attribute: str
     """What was exchanged: colour, place, animal ..."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegionBox:
-    """A part of a picture, as shares of its width and height; right and bottom are beyond it."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
-    """A phrase, and where in a picture people saw what it names."""
-
-    picture: int
-    text: str
-    kind: str
-    """Figures are given for each."""
-    boxes: tuple[RegionBox, ...]
-    """Any of them will do."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,7 @@ from engine.events import JobNote, Report
 from engine.jobs.codec import RequestWork, request_to_json
 from engine.jobs.jobs import JobWork
 from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
+from engine.library.collections import BuiltInCollection
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.requests import EvaluateRequest
@@ -75,10 +76,12 @@ class EvaluationRun:
         encoders: Encoders,
         indexer: Indexer,
         patches: Patches,
+        collection: BuiltInCollection,
         request: EvaluateRequest,
     ) -> None:
         self._cache = cache
         self._patches = patches
+        self._collection = collection
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
         self._gathering = Gathering(cache, encoders, indexer, self._embedder, request)
@@ -157,8 +160,10 @@ class EvaluationRun:
         """The pointing game; where no patches can be had, a warning says why."""
         game = PointingGame(self._cache, self._encoders, self._embedder, self._patches)
         try:
+            if self._request.data == self._collection.about.name:
+                await self._collection.prepare(asked=True)
             return await game.play(material, self._request, progress)
-        except (OfflineError, ModelMissingError, ModelUnusableError) as error:
+        except (OfflineError, ModelMissingError, ModelUnusableError, RequestError) as error:
             warning = f"the pointing game is left out: {error.message}"
             self._gathering.warnings.append(warning)
             report(JobNote(job_id=job_id, message=warning))
@@ -314,9 +319,15 @@ class Evaluator:
     """Makes evaluation jobs, remembers what they found, and reads what was found before."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, indexer: Indexer, patches: Patches
+        self,
+        cache: Cache,
+        encoders: Encoders,
+        indexer: Indexer,
+        patches: Patches,
+        collection: BuiltInCollection,
     ) -> None:
         self._cache = cache
+        self._collection = collection
         self._encoders = encoders
         self._indexer = indexer
         self._patches = patches
@@ -329,7 +340,9 @@ class Evaluator:
 
     async def run(self, request: EvaluateRequest, job_id: int, report: Report) -> str:
         """Evaluate and return the closing sentence."""
-        run = EvaluationRun(self._cache, self._encoders, self._indexer, self._patches, request)
+        run = EvaluationRun(
+            self._cache, self._encoders, self._indexer, self._patches, self._collection, request
+        )
         found = self._found[job_id] = await run.carry_out(job_id, report)
         return "; ".join(map(sentence, found))
 

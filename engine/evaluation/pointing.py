@@ -1,10 +1,10 @@
 """The pointing game: does the hottest patch of a phrase lie where the phrase is?
 
 Zhang et al. (2018): a phrase is looked for in a picture that shows it, and it is a hit if the
-hottest point of its map lies within what people marked. The point is here the middle of the hottest
-patch, without their 15 pixels of tolerance: at a patch of 32 of 224 pixels that is finer than the
-map. Beside it stand two that look at no picture: the middle of the picture, and a random patch,
-whose hits are the part of all patches that lie within.
+hottest point of its map lies within what people marked: a box, or a mask where there is one. The
+point is here the middle of the hottest patch, without their 15 pixels of tolerance: at a patch of
+32 of 224 pixels that is finer than the map. Beside it stand two that look at no picture: the middle
+of the picture, and a random patch, whose hits are the part of all patches that lie within.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.embeddings import EncoderRecord
 from cache.pictures import shown_pictures
 from cache.store import Cache
 from engine.errors import EngineError
-from engine.evaluation.data import Region
 from engine.evaluation.embeddings import EmbeddedData
+from engine.evaluation.regions import Floats, Region
 from engine.evaluation.results import PointingFigures
 from engine.evaluation.sources import read_pictures, roots_of
 from engine.jobs.progress import ProgressReporter
 from engine.local.maps import word_evidence
-from engine.local.states import FoundStates
+from engine.local.states import BATCH, FoundStates
 from engine.models.encoders import Encoders
 from engine.models.input_spec import seen_part
 from engine.requests import EvaluateRequest
@@ -42,8 +41,6 @@ MOST_PICTURES = 1_000
 Part = tuple[float, float, float, float]
 """Left, top, right and bottom of what an encoder sees, as shares of a picture's sides."""
 _WHOLE: Part = (0.0, 0.0, 1.0, 1.0)
-_BATCH = 32
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,16 +70,6 @@ class Pointed:
     random: float
 
 
-def within(region: Region, across: Floats, down: Floats) -> NDArray[np.bool_]:
-    """Which points lie in one of the boxes of a region, [n]."""
-    inside = np.zeros(len(across), np.bool_)
-    for box in region.boxes:
-        inside |= (
-            (box.left <= across) & (across < box.right) & (box.top <= down) & (down < box.bottom)
-        )
-    return inside
-
-
 def point(
     regions: Sequence[Region], grid: PatchGrid, phrases: FloatArray, background: FloatArray
 ) -> list[Pointed]:
@@ -92,11 +79,11 @@ def point(
     middle = np.array([0.5])
     found = []
     for region, patch in zip(regions, hottest.tolist(), strict=True):
-        inside = within(region, across, down)
+        inside = region.holds(across, down)
         found.append(
             Pointed(
                 hit=float(inside[patch]),
-                centre=float(within(region, middle, middle)[0]),
+                centre=float(region.holds(middle, middle)[0]),
                 random=float(inside.mean()),
             )
         )
@@ -189,9 +176,9 @@ class PointingGame:
         played: list[Region] = []
         pointed: list[Pointed] = []
         pictures = [picture for picture in chosen if picture in ids]
-        for start in range(0, len(pictures), _BATCH):
+        for start in range(0, len(pictures), BATCH):
             progress.report("pointing", start, len(pictures), unit=Unit.PICTURES)
-            part = pictures[start : start + _BATCH]
+            part = pictures[start : start + BATCH]
             grids = await self._grids(encoder, [ids[each] for each in part], offline=offline)
             for picture in part:
                 grid = grids.get(ids[picture])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -33,6 +33,7 @@ from engine.evaluation.readers import (
     read_captions,
     words_data,
 )
+from engine.evaluation.regions import Region
 from engine.models.encoders import Encoders
 from engine.requests import EvaluateRequest
 from engine.results import FloatArray
@@ -43,13 +44,15 @@ from engine.storybook.captions import LEVELS, captions_of
 from engine.storybook.claims import Claim
 from engine.storybook.gallery import (
     Record,
+    read_masks,
     read_records,
     routing_queries,
     swapped_claims,
     truth_matrix,
 )
 from engine.storybook.scenes import Scene
-from engine.storybook.wording import Caption, Language, fixed_wording
+from engine.storybook.vocabulary import ANIMALS
+from engine.storybook.wording import Caption, Language, fixed_wording, thing_words
 
 
 def read_pictures(
@@ -205,7 +208,7 @@ def scenes_data(language: str = "") -> Data:
     """The captions of the gallery at all levels, in one language or both.
 
     Right is every picture that a caption is true of, not its own alone; routing and swaps are
-    asked as the storybook's own measures ask them.
+    asked as the storybook's own measures ask them; where things are is known from drawing them.
     """
     languages = [each for each in Language if not language or each == language]
     records = list(read_records(BUILT_IN.folder))
@@ -222,6 +225,7 @@ def scenes_data(language: str = "") -> Data:
         groups=tuple(groups),
         queries=_queries(scenes, languages),
         swapped=tuple(pair for each in languages for pair in _swapped(scenes, each)),
+        regions=tuple(_regions(languages)),
     )
 
 
@@ -263,6 +267,20 @@ def _swapped(scenes: Sequence[Scene], language: Language) -> list[SwappedPair]:
         )
         for number, (good, bad) in enumerate(zip(true, false, strict=True))
     ]
+
+
+def _regions(languages: Sequence[Language]) -> Iterator[Region]:
+    """Where the animals and props of the pictures are, by their masks."""
+    words = {language: thing_words(language) for language in languages}
+    for each in read_masks(BUILT_IN.masks):
+        kind = "animals" if each.name in ANIMALS else "props"
+        for language in languages:
+            yield Region(
+                picture=each.picture,
+                text=words[language][each.name],
+                kind=f"{language} {kind}",
+                areas=(each.mask,),
+            )
 
 
 def _apart(one: Claim, other: Claim) -> str:

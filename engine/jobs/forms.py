@@ -268,6 +268,13 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 help="Leave out what matches, as in .gitignore: 'raw/', '*.gif'; may be repeated.",
             ),
             Option(
+                flag="--devices",
+                field="devices",
+                metavar="0,1",
+                help="Embed on several GPUs (or cuda:0,cpu), with an encoder process on each;"
+                " default: settings.",
+            ),
+            Option(
                 flag="--shards",
                 field="shards",
                 path=PathKind.NEW_FOLDER,

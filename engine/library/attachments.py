@@ -24,6 +24,7 @@ from cache.attached import (
     put_attached,
     put_shard,
 )
+from cache.embeddings import Vectors
 from cache.files import put_failures
 from cache.mapped import starts_path, thumbnails_path, vectors_path
 from cache.store import Cache
@@ -45,7 +46,7 @@ from engine.library.shards import (
 from engine.library.vector_files import check_names, read_columns
 from engine.requests import AttachRequest
 from engine.untrusted import arrays
-from engine.untrusted.arrays import Array
+from engine.untrusted.arrays import NpyFile
 from engine.untrusted.values import read_as
 
 _UNIT_ERROR = 1e-3
@@ -195,9 +196,9 @@ class AttachRun:
             size, mtime_ns = numbers.stamp(path.stat())
             if known == (size, mtime_ns) or not (files := self._files(number)):
                 return None
-            vectors = arrays.map_npy(path)
-            thumbnails = arrays.map_npy(thumbnails_path(self._folder, number))
-            starts = arrays.map_npy(starts_path(self._folder, number))
+            vectors = arrays.open_npy(path)
+            thumbnails = arrays.open_npy(thumbnails_path(self._folder, number))
+            starts = arrays.open_npy(starts_path(self._folder, number))
         except (OSError, ValueError) as error:
             raise VectorsError(f"shard {number} of {self._folder}: {error}") from error
         for array, dtype, shape, what in (
@@ -205,7 +206,7 @@ class AttachRun:
             (starts, "<i8", (len(files) + 1,), "beginnings of thumbnails"),
             (thumbnails, "|u1", thumbnails.shape[:1], "bytes of thumbnails"),
         ):
-            if array.dtype.str != dtype or array.shape != shape or not array.flags.c_contiguous:
+            if array.dtype.str != dtype or array.shape != shape or array.by_column:
                 raise VectorsError(
                     f"shard {number} of {self._folder}: expected {what} as {dtype} of shape"
                     f" {shape}, found {array.dtype.str} of shape {array.shape}"
@@ -216,9 +217,9 @@ class AttachRun:
             files=files,
             size=size,
             mtime_ns=mtime_ns,
-            vectors_at=_offset(vectors),
-            thumbnails_at=_offset(thumbnails),
-            starts_at=_offset(starts),
+            vectors_at=vectors.at,
+            thumbnails_at=thumbnails.at,
+            starts_at=starts.at,
         )
 
     def _files(self, number: int) -> list[AttachedFile]:
@@ -236,10 +237,10 @@ class AttachRun:
         check_names(where, [file.path for file in found])
         return found
 
-    def _check_lengths(self, number: int, vectors: Array, pulse: ThreadProgress) -> None:
+    def _check_lengths(self, number: int, vectors: NpyFile, pulse: ThreadProgress) -> None:
         """Raise VectorsError unless all are of unit length; reads every one once."""
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            part = np.asarray(vectors[start : start + _ROWS_AT_ONCE], np.float32)
+        for start in range(0, vectors.shape[0], _ROWS_AT_ONCE):
+            part = self._part(number, vectors, start)
             pulse.advance(len(part))
             with np.errstate(over="ignore", invalid="ignore"):
                 lengths = np.einsum("ij,ij->i", part, part)
@@ -252,9 +253,11 @@ class AttachRun:
                     hint="Delete the shard's file in img_emb, and run index --shards again.",
                 )
 
-
-def _offset(array: Array) -> int:
-    return int(getattr(array, "offset", 0))
+    def _part(self, number: int, vectors: NpyFile, start: int) -> Vectors:
+        try:
+            return np.asarray(vectors[start : start + _ROWS_AT_ONCE], np.float32)
+        except (OSError, ValueError) as error:
+            raise VectorsError(f"shard {number} of {self._folder}: {error}") from error
 
 
 _HEX = frozenset("0123456789abcdef")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,9 @@ from engine.library.folders import check_roots, readable, walk
 from engine.library.left_out import checked_patterns
 from engine.library.pipeline import BatchCounts, IndexPipeline, write_scan
 from engine.library.plan import Blame, FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
+from engine.models.devices import read_devices
 from engine.models.input_spec import InputSpec
+from engine.models.paths import INT8_SUFFIX
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
 from engine.settings import EngineSettings
@@ -42,8 +45,7 @@ from engine.states import Unit
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from engine.models.encoder_info import EncoderInfo
-    from engine.models.encoders import LoadedEncoder
+    from engine.models.encoders import PictureEncoders
 
 
 Measure: TypeAlias = Callable[[str, int, Report], Awaitable[None]]
@@ -70,7 +72,7 @@ class IndexRun:
     def __init__(
         self,
         cache: Cache,
-        host: EncoderHost,
+        host: PictureEncoders,
         settings: EngineSettings,
         thread: ThreadPoolExecutor,
         request: IndexRequest,
@@ -81,6 +83,7 @@ class IndexRun:
         self._thread = thread
         self._request = request
         self._source = request.encoder or settings.encoder
+        self._loading = asyncio.Lock()
         self._summary = IndexSummary()
         self._is_loaded = False
         self._done = 0
@@ -221,6 +224,7 @@ class IndexRun:
             missing_ids=self._missing_ids,
             blame=self._blame,
             batch_size=self._request.batch_size,
+            at_once=self._host.at_once,
         )
         self._progress.report("indexing", 0, self._total, unit=Unit.FILES)
         async with open_decoders(settings) as decoders:
@@ -228,13 +232,17 @@ class IndexRun:
         return pipeline.without_vector
 
     async def _embed(self, pixels: NDArray[np.uint8]) -> Vectors:
-        if not self._is_loaded:
-            self._progress.report("loading the encoder", self._done, self._total, unit=Unit.FILES)
-            loaded = await self._host.load(self._source)
-            for message in loaded.warnings:
-                self._report(JobNote(job_id=self._job_id, message=message))
-            self._is_loaded = True
+        async with self._loading:
+            if not self._is_loaded:
+                await self._load()
         return await self._host.embed_pixels(self._source, pixels)
+
+    async def _load(self) -> None:
+        self._progress.report("loading the encoder", self._done, self._total, unit=Unit.FILES)
+        loaded = await self._host.load(self._source)
+        for message in loaded.warnings:
+            self._report(JobNote(job_id=self._job_id, message=message))
+        self._is_loaded = True
 
     def file_done(self, path: str) -> None:
         """Count a file that was read and, where needed, embedded."""
@@ -283,23 +291,13 @@ def _part(count: int, what: str) -> str:
     return f"{count} {what}" if count else ""
 
 
-class EncoderHost(Protocol):
-    """What indexing needs of the encoders."""
-
-    async def describe(self, source: str) -> EncoderInfo: ...
-
-    async def load(self, source: str) -> LoadedEncoder: ...
-
-    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> Vectors: ...
-
-
 class Indexer:
     """Makes index jobs; the folders are walked on its one thread."""
 
     def __init__(
         self,
         cache: Cache,
-        encoders: EncoderHost,
+        encoders: PictureEncoders,
         settings: EngineSettings,
         measure: Measure | None = None,
     ) -> None:
@@ -318,29 +316,67 @@ class Indexer:
 
     async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
         """Index the folders of `request` and return the closing sentence."""
-        if request.shards is not None:
-            from engine.library.sharding import ShardRun
+        async with self._on_devices(request) as encoders:
+            if request.encoder is None and self._settings.int8 and not request.cluster:
+                source = await self._in_int8(encoders, job_id, report)
+                request = replace(request, encoder=source)
+            if request.shards is not None:
+                from engine.library.sharding import ShardRun
 
-            shards = ShardRun(self._cache, self._encoders, self._settings, request)
-            return await shards.carry_out(job_id, report)
-        if request.addresses:
-            raise RequestError(
-                f"{request.addresses[0]} is on other storage, which the library does not watch",
-                hint="Make shards of it, and attach them: --shards OUT, then t2itui library attach"
-                " OUT.",
-                field="shards",
-            )
-        if request.cluster:
-            raise RequestError(
-                "a cluster writes shards, and no folder is named for them",
-                hint="Name one that all machines see: --shards OUT.",
-                field="shards",
-            )
-        run = IndexRun(self._cache, self._encoders, self._settings, self._thread, request)
-        summary = await run.carry_out(job_id, report)
+                shards = ShardRun(self._cache, encoders, self._settings, request)
+                return await shards.carry_out(job_id, report)
+            if request.addresses:
+                raise RequestError(
+                    f"{request.addresses[0]} is on other storage, which the library does not watch",
+                    hint="Make shards of it, and attach them: --shards OUT, then t2itui library"
+                    " attach OUT.",
+                    field="shards",
+                )
+            if request.cluster:
+                raise RequestError(
+                    "a cluster writes shards, and no folder is named for them",
+                    hint="Name one that all machines see: --shards OUT.",
+                    field="shards",
+                )
+            run = IndexRun(self._cache, encoders, self._settings, self._thread, request)
+            summary = await run.carry_out(job_id, report)
         if self._measure is not None:
             await self._measure(run.encoder_id, job_id, report)
         return sentence(summary)
+
+    async def _in_int8(self, encoders: PictureEncoders, job_id: int, report: Report) -> str | None:
+        """The configured encoder in int8, where that pays on this machine; None where not."""
+        from engine.models.quantized import measured
+
+        source, progress = self._settings.encoder, ProgressReporter(job_id, report)
+        try:
+            info = await encoders.describe(source)
+        except ModelMissingError:
+            return None
+        found = await measured(
+            self._settings, info, lambda stage: progress.report(stage, 0, unit=Unit.FILES)
+        )
+        report(JobNote(job_id=job_id, message=found.sentence(info.id)))
+        return f"{source}{INT8_SUFFIX}" if found.is_worth else None
+
+    @asynccontextmanager
+    async def _on_devices(self, request: IndexRequest) -> AsyncIterator[PictureEncoders]:
+        """The encoders of the program, or those of the devices that the request names."""
+        named = read_devices(request.devices)
+        if named and request.cluster:
+            raise RequestError(
+                "the machines of a cluster embed on all the devices they have",
+                hint="Leave --devices out.",
+                field="devices",
+            )
+        devices = () if request.cluster else named or self._settings.devices
+        if not devices:
+            yield self._encoders
+            return
+        from engine.models.encoders import open_pool
+
+        async with open_pool(self._settings, devices) as pool:
+            yield pool
 
     async def aclose(self) -> None:
         """Let go of the thread; jobs must have ended."""

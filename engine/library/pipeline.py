@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,9 @@ from engine.errors import OutOfMemoryError
 from engine.library.decoders import DecoderProcess, FileContent, ReadOutcome, RefusedFile
 from engine.library.plan import Blame, FileTask, ScanPlan
 from engine.states import FailureCause
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,6 +138,50 @@ class Embed(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbedGroup:
+    """Files that were read, and those among them whose pictures are embedded in one go."""
+
+    outcomes: Sequence[ReadOutcome]
+    needing: Sequence[FileContent]
+
+
+_END: Any = object()
+
+
+async def in_order(
+    items: AsyncIterator[T], work: Callable[[T], Coroutine[Any, Any, R]], at_once: int
+) -> AsyncGenerator[tuple[T, R]]:
+    """What comes of each item, in the order of the items, `at_once` of which are worked on.
+
+    Close it, as by `aclosing`, where it is not read to its end: what is at work ends then.
+    """
+    flying: deque[tuple[T, asyncio.Task[R]]] = deque()
+    coming: asyncio.Future[T] | None = None
+    is_over = False
+    try:
+        while flying or not is_over:
+            if coming is None and not is_over and len(flying) < at_once:
+                coming = asyncio.ensure_future(anext(items, _END))
+            waited = [each for each in (coming, *(task for _, task in [*flying][:1])) if each]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if coming is not None and coming.done():
+                item, coming = coming.result(), None
+                is_over = item is _END
+                if not is_over:
+                    flying.append((item, asyncio.create_task(work(item))))
+            if flying and flying[0][1].done():
+                item, task = flying.popleft()
+                yield item, task.result()
+    finally:
+        left = [each for each in (coming, *(task for _, task in flying)) if each is not None]
+        for each in left:
+            each.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
 class PipelineListener(Protocol):
     """What the pipeline tells while it works."""
 
@@ -154,7 +203,9 @@ class IndexPipeline:
         missing_ids: frozenset[int],
         blame: Blame,
         batch_size: int,
+        at_once: int = 1,
     ) -> None:
+        """`at_once` groups of pictures are embedded at the same time, where there are devices."""
         self._cache = cache
         self._encoder = encoder
         self._embed = embed
@@ -162,11 +213,14 @@ class IndexPipeline:
         self._missing_ids = missing_ids
         self._blame = blame
         self._batch_size = batch_size
+        self._at_once = at_once
         self._call_size = min(_FIRST_CALL, batch_size)
         self._queue: asyncio.Queue[ReadOutcome] = asyncio.Queue(maxsize=2 * batch_size)
         self._embedded: set[str] = set()
         self._items: list[IndexItem] = []
         self._refused: list[RefusedFile] = []
+        self._flying = 0
+        """Files whose pictures are being embedded."""
         self._batch_began = 0.0
         self.without_vector = 0
         """Pictures left for another run because no encoder is at hand."""
@@ -187,30 +241,42 @@ class IndexPipeline:
             await self._queue.put(await decoder.read(task))
 
     async def _consume(self, left: int) -> None:
+        """Embed what arrives and write it in the order of its arrival."""
+        embedded = in_order(self._groups(left), self._vectors, self._at_once)
+        async with aclosing(embedded) as groups:
+            async for group, vectors in groups:
+                left -= len(group.outcomes)
+                self._take(group, vectors)
+                if self._is_full() or not left:
+                    await self._write()
+
+    async def _groups(self, left: int) -> AsyncIterator[EmbedGroup]:
+        """What is embedded in one go: what is there, but no more than what the batch takes."""
         while left:
             outcomes = [await self._queue.get()]
-            limit = min(self._call_size, self._batch_size - len(self._items) - len(self._refused))
+            batch = len(self._items) + len(self._refused) + self._flying
+            limit = min(self._call_size, self._batch_size - batch % self._batch_size)
             while len(outcomes) < limit and not self._queue.empty():
                 outcomes.append(self._queue.get_nowait())
             left -= len(outcomes)
-            await self._take(outcomes)
-            if self._is_full() or not left:
-                await self._write()
+            self._flying += len(outcomes)
+            reads = [outcome for outcome in outcomes if isinstance(outcome, FileContent)]
+            needing = [read for read in reads if self._needs_vector(read)]
+            yield EmbedGroup(outcomes=outcomes, needing=needing)
 
-    async def _take(self, outcomes: Sequence[ReadOutcome]) -> None:
-        """Embed what needs it and put all into the batch."""
+    def _take(self, group: EmbedGroup, vectors: Sequence[Vectors]) -> None:
+        """Put all of a group into the batch."""
+        outcomes = group.outcomes
         reads = [outcome for outcome in outcomes if isinstance(outcome, FileContent)]
-        is_first = not (self._items or self._refused)
+        if not (self._items or self._refused):
+            self._batch_began = time.monotonic()
+        self._flying -= len(outcomes)
         self._refused += [outcome for outcome in outcomes if isinstance(outcome, RefusedFile)]
-        needing = [read for read in reads if self._needs_vector(read)]
-        vectors = await self._vectors([read.pixels for read in needing if read.pixels is not None])
-        by_hash = {read.sha256: vector for read, vector in zip(needing, vectors, strict=True)}
+        by_hash = {read.sha256: vector for read, vector in zip(group.needing, vectors, strict=True)}
         for read in reads:
             self.without_vector += self._stays_without(read)
             if read.new is not None or read.is_known:
                 self._items.append(IndexItem(read=read, vector=by_hash.pop(read.sha256, None)))
-        if is_first:
-            self._batch_began = time.monotonic()
         for outcome in outcomes:
             self._listener.file_done(outcome.task.path)
 
@@ -227,8 +293,9 @@ class IndexPipeline:
             return self._embed is None and read.task.named_id in self._missing_ids
         return read.new is None and not read.is_known
 
-    async def _vectors(self, pictures: Sequence[NDArray[np.uint8]]) -> Sequence[Vectors]:
+    async def _vectors(self, group: EmbedGroup) -> Sequence[Vectors]:
         """Embed pictures in calls that take about LONGEST_CALL_S at most."""
+        pictures = [read.pixels for read in group.needing if read.pixels is not None]
         vectors: list[Vectors] = []
         while len(vectors) < len(pictures) and self._embed is not None:
             part = pictures[len(vectors) : len(vectors) + self._call_size]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ from engine.library.decoders import (
 )
 from engine.library.folders import ScannedFolder, check_roots, walk
 from engine.library.left_out import checked_patterns
+from engine.library.pipeline import in_order
 from engine.library.plan import Blame, FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
 from engine.library.shards import (
     FORMAT,
@@ -69,7 +70,7 @@ from engine.settings import EngineSettings
 from engine.states import FailureCause, Unit
 
 if TYPE_CHECKING:
-    from engine.library.indexing import EncoderHost
+    from engine.models.encoders import PictureEncoders
 
 BATCH = 32
 """Pictures that are embedded at once: another number may change the last bit of an embedding."""
@@ -95,7 +96,7 @@ class ShardMaker:
         self,
         folder: Path,
         info: EncoderInfo,
-        encoders: EncoderHost,
+        encoders: PictureEncoders,
         decoders: Sequence[DecoderProcess],
     ) -> None:
         self._folder = folder
@@ -112,10 +113,12 @@ class ShardMaker:
         tasks = await asyncio.to_thread(read_plan, self._folder, number)
         content = ShardContent()
         parts = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-        async for outcomes in self._read_ahead(parts):
-            await self._take(content, outcomes, blame)
-            for outcome in outcomes:
-                on_file(outcome.task.path)
+        embedded = in_order(self._read_ahead(parts), self._vectors, self._encoders.at_once)
+        async with aclosing(embedded) as groups:
+            async for outcomes, vectors in groups:
+                _put(content, outcomes, vectors, blame)
+                for outcome in outcomes:
+                    on_file(outcome.task.path)
         await asyncio.to_thread(write_shard, self._folder, number, content, self._info.dim)
         return ShardReport(
             number=number,
@@ -153,22 +156,9 @@ class ShardMaker:
             await asyncio.gather(*(work(decoder) for decoder in self._decoders))
         return [found[at] for at in range(len(tasks))]
 
-    async def _take(
-        self, content: ShardContent, outcomes: Sequence[ReadOutcome], blame: Blame
-    ) -> None:
-        reads = []
-        for outcome in outcomes:
-            if isinstance(outcome, RefusedFile):
-                record = outcome.task.failure(outcome.reason, outcome.cause, blame)
-                # The same shard is the same bytes, whenever it is made.
-                content.failures.append(replace(record, failed_at=0.0))
-            elif outcome.new is not None and outcome.pixels is not None:
-                reads.append(outcome)
-        if reads:
-            content.vectors += list(await self._embed([each.pixels for each in reads]))
-        for read in reads:
-            content.rows.append(_row(read))
-            content.thumbnails.append(read.new.thumbnail if read.new is not None else b"")
+    async def _vectors(self, outcomes: Sequence[ReadOutcome]) -> Sequence[Vectors]:
+        pictures = [read.pixels for read in _reads(outcomes)]
+        return list(await self._embed(pictures)) if pictures else []
 
     async def _embed(self, pictures: Sequence[NDArray[np.uint8] | None]) -> Vectors:
         pixels = np.stack([each for each in pictures if each is not None])
@@ -184,6 +174,30 @@ class ShardMaker:
                 if size == 1:
                     raise
                 size = max(1, size // 2)
+
+
+def _reads(outcomes: Sequence[ReadOutcome]) -> list[FileContent]:
+    """The files that could be read."""
+    reads = [each for each in outcomes if isinstance(each, FileContent)]
+    return [read for read in reads if read.new is not None and read.pixels is not None]
+
+
+def _put(
+    content: ShardContent,
+    outcomes: Sequence[ReadOutcome],
+    vectors: Sequence[Vectors],
+    blame: Blame,
+) -> None:
+    """Enter files in their order, with the vectors of those that could be read."""
+    for outcome in outcomes:
+        if isinstance(outcome, RefusedFile):
+            record = outcome.task.failure(outcome.reason, outcome.cause, blame)
+            # The same shard is the same bytes, whenever it is made.
+            content.failures.append(replace(record, failed_at=0.0))
+    content.vectors += vectors
+    for read in _reads(outcomes):
+        content.rows.append(_row(read))
+        content.thumbnails.append(read.new.thumbnail if read.new is not None else b"")
 
 
 async def _read_copy(
@@ -217,7 +231,7 @@ def _row(read: FileContent) -> ShardRow:
 
 @asynccontextmanager
 async def open_maker(
-    folder: Path, source: str, encoders: EncoderHost, settings: EngineSettings
+    folder: Path, source: str, encoders: PictureEncoders, settings: EngineSettings
 ) -> AsyncIterator[tuple[ShardMaker, Blame]]:
     """Yield what makes shards of a folder; its decoders end with the block.
 
@@ -254,7 +268,11 @@ class ShardRun:
     """Carries out one request: decides on shards, and has those made that are not there."""
 
     def __init__(
-        self, cache: Cache, encoders: EncoderHost, settings: EngineSettings, request: IndexRequest
+        self,
+        cache: Cache,
+        encoders: PictureEncoders,
+        settings: EngineSettings,
+        request: IndexRequest,
     ) -> None:
         assert request.shards is not None
         self._cache = cache

@@ -23,7 +23,7 @@ from engine.files import replaced
 from engine.jobs.progress import ThreadProgress
 from engine.library.shards import arrow_module
 from engine.untrusted import arrays
-from engine.untrusted.arrays import Array
+from engine.untrusted.arrays import Array, NpyFile
 from engine.untrusted.documents import is_text, open_file
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class VectorArray:
 def vector_array(
     where: str,
     names: Callable[[], Sequence[str]],
-    vectors: Array,
+    vectors: Array | NpyFile,
     *,
     skip_unnamed: bool = False,
 ) -> VectorArray:
@@ -83,8 +83,8 @@ def vector_array(
             raise VectorsError(f"{where}: {len(listed)} names for {rows} vectors")
         named = [row for row, name in enumerate(listed) if name.strip()]
         if skip_unnamed and len(named) < rows:
-            kept = [listed[row] for row in named]
-            return NamedVectors(names=kept, vectors=unit(where, kept, vectors[named], pulse))
+            kept, held = [listed[row] for row in named], _part_of(where, vectors, 0, rows)
+            return NamedVectors(names=kept, vectors=unit(where, kept, held[named], pulse))
         check_names(where, listed)
         return NamedVectors(names=listed, vectors=unit(where, listed, vectors, pulse))
 
@@ -113,14 +113,24 @@ def check_names(where: str, names: Sequence[str]) -> None:
             raise VectorsError(f"{where}: the name in row {row} is not valid text")
 
 
-def unit(where: str, names: Sequence[str], vectors: Array, pulse: ThreadProgress) -> Vectors:
+def unit(
+    where: str, names: Sequence[str], vectors: Array | NpyFile, pulse: ThreadProgress
+) -> Vectors:
     """The vectors as float32 of unit length; VectorsError names the first that has no direction."""
     units = np.empty(vectors.shape, np.float32)
-    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+    for start in range(0, len(units), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
-        _unit_rows(where, names[part], start, np.asarray(vectors[part]), units[part])
+        found = _part_of(where, vectors, start, start + _ROWS_AT_ONCE)
+        _unit_rows(where, names[part], start, found, units[part])
         pulse.advance(len(units[part]))
     return units
+
+
+def _part_of(where: str, vectors: Array | NpyFile, start: int, stop: int) -> Array:
+    try:
+        return np.asarray(vectors[start:stop])
+    except (OSError, ValueError) as error:
+        raise VectorsError(f"{where} cannot be read: {error}") from error
 
 
 def _unit_rows(
@@ -236,7 +246,8 @@ def _part(folder: Path, kind: str, path: Path, columns: Sequence[str]) -> Vector
         raise VectorsError(f"{where} has no names: {metadata} is missing")
     column = _column(metadata, columns)
     try:
-        vectors = arrays.map_npy(path)
+        found = arrays.open_npy(path)
+        vectors = found[:] if found.by_column else found
     except (ValueError, OSError) as error:
         raise VectorsError(f"{path} cannot be read as a .npy file: {error}") from error
     skip_unnamed = kind == "text_emb"

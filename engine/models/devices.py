@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from engine.errors import RequestError
 from engine.states import Device
 
@@ -26,3 +28,23 @@ def read_devices(text: str) -> tuple[str, ...]:
 
 def _parts(text: str) -> list[str]:
     return [each.strip().lower() for each in text.split(",") if each.strip()]
+
+
+def kind_and_number(device: str) -> tuple[str, str]:
+    """The kind of a device and its number, which is empty where it has none: `cuda:1`."""
+    kind, _, number = device.partition(":")
+    return kind, number
+
+
+def see_only(device: str) -> str:
+    """Have this process see one of several GPUs, the first for it; returns the device's kind.
+
+    Call it before torch is imported.
+    """
+    kind, number = kind_and_number(device)
+    if kind == Device.CUDA and number:
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        names = [name.strip() for name in seen.split(",") if name.strip()]
+        at = int(number)
+        os.environ["CUDA_VISIBLE_DEVICES"] = names[at] if at < len(names) else number
+    return kind

@@ -1,9 +1,11 @@
 """The encoders that the program uses: found, described, loaded, kept warm and ended."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +13,13 @@ from numpy.typing import NDArray
 from engine import disk
 from engine.errors import EngineError
 from engine.models import paths
+from engine.models.devices import kind_and_number
 from engine.models.encoder_info import EncoderInfo, identify, read_encoder_info
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
 from engine.settings import EngineSettings
-from engine.states import ProcessState
+from engine.states import Device, NumberFormat, ProcessState
 
 MODULE = "engine.workers.encoder"
 TEXT_PRIORITY = 0
@@ -36,7 +39,7 @@ class LoadedEncoder:
     device: str
     """cuda, mps or cpu."""
     dtype: str
-    """bf16, fp16 or fp32."""
+    """bf16, fp16, fp32 or int8."""
     agreement: float | None
     """Smallest cosine between vectors in `dtype` and in fp32, over a probe; None for fp32."""
     warnings: tuple[str, ...]
@@ -101,6 +104,9 @@ class EncoderState:
 class Encoders:
     """All encoders by hub id or folder; each in a process of its own, started on first use."""
 
+    at_once = 1
+    """Calls with pictures that are best made at the same time."""
+
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._info: dict[str, EncoderInfo] = {}
@@ -125,9 +131,11 @@ class Encoders:
         """
         known = self._info.get(source)
         if known is None or not disk.is_folder(known.folder):
-            memory = self._settings.home / "encoders.json"
-            identity = await asyncio.to_thread(identify, source, memory)
-            known = await asyncio.to_thread(read_encoder_info, source, identity)
+            memory, model = self._settings.home / "encoders.json", paths.without_int8(source)
+            identity = await asyncio.to_thread(identify, model, memory)
+            known = await asyncio.to_thread(read_encoder_info, model, identity)
+            if model != source:
+                known = replace(known, id=known.id + paths.INT8_SUFFIX, source=source)
             self._info[source] = known
         return known
 
@@ -204,19 +212,84 @@ class Encoders:
     def _host(self, info: EncoderInfo) -> "_Host":
         host = self._hosts.get(info.source)
         if host is None:
-            worker = self._worker(str(info.folder), info.id)
+            is_int8 = info.source.endswith(paths.INT8_SUFFIX)
+            worker = self._worker(str(info.folder), info.id, is_int8=is_int8)
             host = self._hosts[info.source] = _Host(info, worker)
         return host
 
-    def _worker(self, folder: str, name: str) -> WorkerProcess:
+    def _worker(self, folder: str, name: str, *, is_int8: bool = False) -> WorkerProcess:
+        device, dtype = self._settings.device, self._settings.dtype
+        if is_int8:
+            # Nothing but a CPU has it: pictures that were embedded so are asked so everywhere.
+            is_cpu = kind_and_number(device)[0] == Device.CPU
+            device, dtype = device if is_cpu else Device.CPU, NumberFormat.INT8
+        if ":" in device:
+            name += f"-{device}"
         safe = "".join(c if c.isalnum() or c in "-_@." else "-" for c in name)
         return WorkerProcess(
             MODULE,
-            args=(folder, self._settings.device, self._settings.dtype),
+            args=(folder, device, dtype),
             log=self._settings.home / "logs" / f"encoder-{safe}.log",
             idle_seconds=self._settings.idle_seconds,
             silence_s=SILENCE_S,
         )
+
+
+class PictureEncoders(Protocol):
+    """What embeds pictures: all encoders in processes of their own, or a pool of them."""
+
+    @property
+    def at_once(self) -> int: ...
+
+    async def describe(self, source: str) -> EncoderInfo: ...
+
+    async def load(self, source: str) -> LoadedEncoder: ...
+
+    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray: ...
+
+
+class EncoderPool:
+    """The same encoders on several devices, a process on each; pictures go to who is free."""
+
+    def __init__(self, members: Sequence[PictureEncoders]) -> None:
+        self._members = members
+        self._free: asyncio.Queue[PictureEncoders] = asyncio.Queue()
+        # A device gets its next pictures while it is at work on those before.
+        for member in (*members, *members):
+            self._free.put_nowait(member)
+
+    @property
+    def at_once(self) -> int:
+        """Calls with pictures that are best made at the same time."""
+        return 2 * len(self._members)
+
+    async def describe(self, source: str) -> EncoderInfo:
+        """Return what the files of a model say; raises as `Encoders.describe` does."""
+        return await self._members[0].describe(source)
+
+    async def load(self, source: str) -> LoadedEncoder:
+        """Load a model on every device; say how it runs on the first, and what all warn of."""
+        loaded = await asyncio.gather(*(member.load(source) for member in self._members))
+        warnings = dict.fromkeys(warning for each in loaded for warning in each.warnings)
+        return replace(loaded[0], warnings=tuple(warnings))
+
+    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray:
+        """Embed prepared pictures on the device that is free first; as `Encoders` does."""
+        member = await self._free.get()
+        try:
+            return await member.embed_pixels(source, pixels)
+        finally:
+            self._free.put_nowait(member)
+
+
+@asynccontextmanager
+async def open_pool(settings: EngineSettings, devices: Sequence[str]) -> AsyncIterator[EncoderPool]:
+    """Yield encoders on some devices, such as `cuda:1`; their processes end with the block."""
+    members = [Encoders(replace(settings, device=device)) for device in devices]
+    try:
+        yield EncoderPool(members)
+    finally:
+        await asyncio.gather(*(member.aclose() for member in members))
 
 
 class _Host:

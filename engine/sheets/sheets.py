@@ -150,14 +150,14 @@ class Sheets:
             await generators.aclose()
 
     def _start(self, sheet: Sheet, run: SheetRun) -> Job:
-        request = sheet.request
+        request, devices = sheet.request, run.devices or self._settings.devices
         work = SheetJob(
             sheet,
             cache=self._cache,
-            painters=self._painters(run.devices),
+            painters=self._painters(devices),
             store=self._generation.store,
             planner=self._planner(request),
-            turn=None if run.devices else partial(self._jobs.turn, JobKind.GENERATE),
+            turn=None if devices else partial(self._jobs.turn, JobKind.GENERATE),
             home=self._home,
             folders=self._generation.folders_of(request.library),
             run=run,

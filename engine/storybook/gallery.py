@@ -1,4 +1,4 @@
-"""The gallery that ships: its scenes, queries and claims to measure with, what is true of it."""
+"""The gallery that ships: scenes, masks, queries and claims to measure with, and their truth."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,8 +8,10 @@ from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 
 from engine.collections import BUILT_IN
+from engine.evaluation.regions import RegionMask
 from engine.states import QueryKind
 from engine.storybook.captions import FOREIGN_THINGS, claim_of, foreign_caption, partial_claim
 from engine.storybook.claims import Claim, Subject, is_true, swapped
@@ -50,6 +52,30 @@ def read_records(folder: Path) -> Iterator[Record]:
     with (folder / BUILT_IN.records).open(encoding="utf-8") as file:
         for line in file:
             yield read_line(line)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThingMask:
+    """Where a picture of the gallery shows an animal or a prop."""
+
+    picture: int
+    """The index of its record."""
+    name: str
+    """As the vocabulary has it."""
+    mask: RegionMask
+
+
+def read_masks(path: Path) -> list[ThingMask]:
+    """The masks that ship, as `tools/storybook/gallery.py` writes them."""
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+        ends, stops, pictures = (file.get_tensor(name) for name in ("ends", "stops", "picture"))
+    names, side = json.loads(metadata["names"]), int(metadata["side"])
+    runs = np.split(ends.astype(np.int64), stops[:-1])
+    return [
+        ThingMask(picture=picture, name=name, mask=RegionMask(rows=side, columns=side, ends=some))
+        for picture, name, some in zip(pictures.tolist(), names, runs, strict=True)
+    ]
 
 
 COUNTS = {QueryKind.SATISFIED: 150, QueryKind.ABSENT: 100, QueryKind.FOREIGN: 50}

@@ -86,6 +86,16 @@ def with_a(noun: str) -> str:
 _OPENINGS = ("a picture of ", "a drawing of ", "an illustration of ", "a cartoon of ")
 
 
+def thing_words(language: Language) -> dict[str, str]:
+    """What an animal or a prop is called by itself, by its name in the vocabulary."""
+    animals, props = vocabulary.ZH_ANIMAL, vocabulary.ZH_PROP_NOUN
+    if language is Language.ENGLISH:
+        animals = {name: (with_a(name),) for name in vocabulary.ANIMALS}
+        props = vocabulary.EN_PROP_NOUN
+    things = {**animals, **props}
+    return {name: some[0] for name, some in things.items() if name != vocabulary.NO_PROP}
+
+
 def _write_english(claim: Claim, rng: Random) -> str:
     """One of several wordings of the claim; the choice is the generator's."""
     if rng.random() < 0.08:

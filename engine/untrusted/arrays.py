@@ -202,27 +202,69 @@ def _members(archive: zipfile.ZipFile, wanted: tuple[str, ...]) -> dict[str, Arr
     return arrays
 
 
-def map_npy(path: Path) -> Array:
-    """The array of a `.npy` file, left on the disk. Raises OSError, UntrustedError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NpyFile:
+    """The array of a `.npy` file, whose rows are read when they are asked for.
+
+    Not mapped into memory: the end of a mapped file that was cut short since, or whose disk went,
+    is a signal that ends the program.
+    """
+
+    path: Path
+    dtype: np.dtype[np.generic]
+    shape: tuple[int, ...]
+    by_column: bool
+    """Fortran's order: the rows do not lie one after the other."""
+    at: int
+    """Where the first number is in the file."""
+
+    @property
+    def ndim(self) -> int:
+        """How many sides the shape has."""
+        return len(self.shape)
+
+    def __getitem__(self, rows: slice) -> Array:
+        """Read some rows, one after the other. Raises OSError, UntrustedError."""
+        start, stop, _ = rows.indices(self.shape[0])
+        if self.by_column:
+            turned = self._read(0, self.shape[::-1])
+            return turned.T[start:stop]
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize
+        return self._read(start * row, (max(0, stop - start), *self.shape[1:]))
+
+    def _read(self, start: int, shape: tuple[int, ...]) -> Array:
+        with open_file(self.path) as file:
+            file.seek(self.at + start)
+            data = file.read(math.prod(shape) * self.dtype.itemsize)
+        try:
+            return np.frombuffer(data, self.dtype).reshape(shape)
+        except ValueError as error:
+            raise UntrustedError("it ends before its header says so") from error
+
+
+def open_npy(path: Path) -> NpyFile:
+    """What a `.npy` file holds, of which nothing is read yet. Raises OSError, UntrustedError."""
     with open_file(path) as file:
         try:
-            _check_npy(file, os.fstat(file.fileno()).st_size)
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+            shape, by_column, dtype = _check_npy(file, os.fstat(file.fileno()).st_size)
         except UntrustedError:
             raise
         except Exception as error:
             # numpy raises anything on damaged files.
             raise UntrustedError(_first_line(error)) from error
-    return array
+        return NpyFile(path=path, dtype=dtype, shape=shape, by_column=by_column, at=file.tell())
 
 
-def _check_npy(file: IO[bytes], size: int) -> None:
-    """Refuse an array of Python objects, or one that is not as long as its header says."""
+def _check_npy(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    """Read the header: shape, whether by column, type of the numbers.
+
+    Refuses an array of Python objects, and one that is not as long as its header says.
+    """
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
     elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+        shape, by_column, dtype = np.lib.format.read_array_header_2_0(file)
     else:
         raise UntrustedError(f"version {version[0]}.{version[1]} of numpy's format is not known")
     if dtype.hasobject:
@@ -231,6 +273,7 @@ def _check_npy(file: IO[bytes], size: int) -> None:
         raise UntrustedError(f"it holds {dtype}, neither numbers nor text")
     if any(side < 0 for side in shape) or file.tell() + math.prod(shape) * dtype.itemsize != size:
         raise UntrustedError("its length does not fit its header")
+    return shape, by_column, dtype
 
 
 def machine_memory() -> int:

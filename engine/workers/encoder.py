@@ -1,7 +1,10 @@
 """The process of one encoder: `python -m engine.workers.encoder FOLDER DEVICE DTYPE`.
 
-Calls: `load`, `texts`, `pixels`, `patches`, `tokens`, `device`. Torch is imported by the first call
-that needs it, so that the process listens, and can be told to end, from its first moment.
+DEVICE may be one of several of its kind, such as `cuda:1`.
+
+Calls: `load`, `texts`, `pixels`, `patches`, `tokens`, `device`, `int8`. Torch is imported by the
+first call that needs it, so that the process listens, and can be told to end, from the first moment
+on.
 """
 
 import os
@@ -12,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.models.devices import see_only
 from engine.models.messages import Reply
+from engine.states import Device
 from engine.uncollected import uncollected
 from engine.workers.loop import Call, serve
 
@@ -71,6 +76,19 @@ class EncoderWorker:
         spans = [[[start, end] for start, end in found if start < end] for found in tokenized.spans]
         return Reply(fields={"spans": spans}, arrays=states)
 
+    def int8(self, call: Call) -> Reply:
+        """Say how the model in int8 compares with the way it runs otherwise."""
+        model = self._model(call)
+        choice, agreement, gain = model.choice, 0.0, 0.0
+        if choice.device == Device.CPU:
+            from engine.workers.quantization import measure_int8
+
+            agreement, gain = measure_int8(
+                self._folder, model, lambda stage: call.report(stage=stage)
+            )
+        fields = {"device": choice.device, "dtype": choice.dtype}
+        return Reply(fields={**fields, "agreement": agreement, "gain": gain})
+
     def device(self, call: Call) -> Reply:
         """Say where a model would run, without loading one."""
         from engine.workers.device import choose
@@ -98,7 +116,7 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     warnings.simplefilter("ignore")
     folder, device, dtype = sys.argv[1:4]
-    encoder = EncoderWorker(Path(folder), device, dtype)
+    encoder = EncoderWorker(Path(folder), see_only(device), dtype)
     serve(
         {
             "load": encoder.load,
@@ -107,6 +125,7 @@ def main() -> None:
             "patches": encoder.patches,
             "tokens": encoder.tokens,
             "device": encoder.device,
+            "int8": encoder.int8,
         }
     )
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.models.devices import kind_and_number, see_only
 from engine.models.messages import Reply
 from engine.states import Device, GenerationPhase, NumberFormat
 from engine.uncollected import uncollected
@@ -36,7 +37,7 @@ class Generator:
     """Answers the calls, and holds the model that was used last."""
 
     def __init__(self, device: str, dtype: str, home: Path, taesd: Path | None) -> None:
-        self._device, number = device_number(device)
+        self._device, number = kind_and_number(device)
         self._number = "" if not number or self._device == Device.CUDA else f"-{number}"
         """Tells devices apart that have no name of their own."""
         self._dtype = dtype
@@ -115,23 +116,6 @@ class Generator:
         return self._loaded
 
 
-def device_number(device: str) -> tuple[str, str]:
-    """The kind of a device and its number, which is empty where it has none: `cuda:1`."""
-    kind, _, number = device.partition(":")
-    return kind, number
-
-
-def _see_only(device: str) -> None:
-    """Have torch see one of several GPUs, which it then knows as the first."""
-    kind, number = device_number(device)
-    if kind != Device.CUDA or not number:
-        return
-    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    names = [name.strip() for name in seen.split(",") if name.strip()]
-    at = int(number)
-    os.environ["CUDA_VISIBLE_DEVICES"] = names[at] if at < len(names) else number
-
-
 class _Waiting:
     """Says that a call waits for its device."""
 
@@ -160,7 +144,7 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     warnings.simplefilter("ignore")
     device, dtype, home, *taesd = sys.argv[1:]
-    _see_only(device)
+    see_only(device)
     generator = Generator(device, dtype, Path(home), Path(taesd[0]) if taesd else None)
     serve({"load": generator.load, "generate": generator.generate, "memory": generator.memory})
 

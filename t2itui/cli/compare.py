@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -110,29 +110,24 @@ def command(
         return ComparisonRequest(
             pictures=pictures or (loaded.pictures if loaded else ()),
             lines=(*before, *lines),
-            encoder=next(iter(encoders), loaded.encoder if loaded else None),
+            encoders=encoders or (loaded.encoders if loaded else ()),
         )
 
     async def work(engine: Engine) -> Exit:
-        from t2itui.cli.support.options import numbered, waiting_for_models
+        from engine.comparing.files import export
+        from t2itui.cli.support.options import waiting_for_models
 
         check_exports(exports)
         asked = gathered()
-        found = []
-        for encoder in dict.fromkeys(encoders or (asked.encoder,)):
-            one = replace(asked, encoder=encoder)
-            comparing = engine.comparer.compare(one, swaps=swaps, offline=offline)
-            found.append(await waiting_for_models(engine, comparing))
+        comparing = engine.comparer.compare(asked, swaps=swaps, offline=offline)
+        found = await waiting_for_models(engine, comparing)
         if save is not None:
             save_request(asked, save)
         for each in found:
             (write_json if as_json else write_comparison)(each, output)
         write_beside(found, output)
         for path in exports:
-            from engine.comparing.files import export
-
-            for number, each in enumerate(found, 1):
-                export(each, numbered(path, number))
+            export(found, path)
         return Exit.ANSWERED
 
     context.run(output, work)
@@ -179,6 +174,7 @@ def write_beside(found: Sequence[Comparison], output: Output) -> None:
     if len(found) < 2:
         return
     from engine.comparing.beside import beside
+    from t2itui.text.heat_table import write_differences
 
     differences = beside(found)
     if output.as_json:
@@ -186,21 +182,7 @@ def write_beside(found: Sequence[Comparison], output: Output) -> None:
             output.record("beside", asdict(each))
         return
     output.line()
-    output.line(f"beside {found[0].encoder}, paired by descriptions", bold=True)
-    rows = [
-        (
-            each.measure,
-            f"{each.other_value:.3f}",
-            f"{each.one_value:.3f}",
-            f"{each.difference.value:+.3f}",
-            f"{each.difference.low:+.3f} to {each.difference.high:+.3f}",
-            f"{each.p:.3f}",
-            each.one,
-        )
-        for each in differences
-    ]
-    head = ("mean", "first", "other", "change", "95 %", "p", "other encoder")
-    output.table(head, rows, left="mean")
+    write_differences(differences, output)
 
 
 def _limits(found: Comparison, scorer: str) -> tuple[float, float]:

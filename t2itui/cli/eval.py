@@ -12,7 +12,7 @@ from engine.collections import BUILT_IN
 from engine.scoring.registry import evaluated_scorers
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
-from t2itui.cli.support.options import Finite, Whole, asked, numbered, request_options
+from t2itui.cli.support.options import Finite, Whole, asked, request_options
 from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ def _write_change(before: Evaluation, after: Evaluation, output: Output) -> None
 async def _evaluate(
     engine: Engine, request: EvaluateRequest, plots: tuple[Path, ...], output: Output
 ) -> Exit:
+    from engine.files import numbered
     from t2itui.cli.support.follow import follow
 
     if plots:

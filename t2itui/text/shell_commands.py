@@ -36,7 +36,8 @@ def compare_command(home: Path | None, request: ComparisonRequest | None, *optio
     """Return the command line that compares the same; without a request, with options."""
     words = ["compare", *options]
     if request is not None:
-        words += ["--encoder", request.encoder] if request.encoder else []
+        for encoder in request.encoders:
+            words += ["--encoder", encoder]
         words += _line_options(request.lines)
         words += ["--"] if any(name.startswith("-") for name in request.pictures) else []
         words += request.pictures

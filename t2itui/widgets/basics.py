@@ -70,7 +70,7 @@ class Tick(Checkbox, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("tick")
 
-    def __init__(self, label: str, ticked: bool, *, id: str) -> None:
+    def __init__(self, label: str | Content, ticked: bool, *, id: str) -> None:
         super().__init__(label, ticked, compact=True, id=id)
 
     @property

@@ -34,17 +34,8 @@ from engine.search.text_embedder import random_prompts
 from engine.states import PatchWay
 from engine.storybook.gallery import swapped_claims
 from engine.storybook.scenes import Scene
-from engine.storybook.vocabulary import (
-    ANIMALS,
-    EN_PROP_NOUN,
-    FOREIGN_CHINESE,
-    FOREIGN_ENGLISH,
-    NO_PROP,
-    PROPS,
-    ZH_ANIMAL,
-    ZH_PROP_NOUN,
-)
-from engine.storybook.wording import Language, fixed_wording
+from engine.storybook.vocabulary import FOREIGN_CHINESE, FOREIGN_ENGLISH, NO_PROP, PROPS
+from engine.storybook.wording import Language, fixed_wording, thing_words
 from engine.workers import local_states
 from engine.workers.device import Choice
 from engine.workers.encoder_models import EncoderModel, load_encoder
@@ -96,17 +87,6 @@ def things(scenes: Sequence[Scene]) -> list[Thing]:
                     )
                 )
     return found
-
-
-def words_of(language: Language) -> dict[str, str]:
-    """What is looked for, by the name of a thing."""
-    if language is Language.ENGLISH:
-        return {a: f"a {a}" for a in ANIMALS} | {
-            p: EN_PROP_NOUN[p][0] for p in PROPS if p != NO_PROP
-        }
-    return {a: ZH_ANIMAL[a][0] for a in ANIMALS} | {
-        p: ZH_PROP_NOUN[p][0] for p in PROPS if p != NO_PROP
-    }
 
 
 def pointing(shown: Sequence[Thing], patches: FloatArray, texts: FloatArray, names: list[str],
@@ -196,7 +176,7 @@ def main() -> None:
         (Language.ENGLISH, [f"a {word}" for word in FOREIGN_ENGLISH]),
         (Language.CHINESE, list(FOREIGN_CHINESE)),
     ):
-        words = words_of(language)
+        words = thing_words(language)
         names, texts = list(words), embed(list(words.values()))
         background = embed(random_prompts()[language.value])
         animals, props = pointing(shown, patches, texts, names, background)

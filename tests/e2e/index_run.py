@@ -12,6 +12,7 @@ from cache.store import Cache
 from engine.events import JobEvent, LibraryChanged
 from engine.jobs.jobs import Jobs
 from engine.library.indexing import Indexer
+from engine.models.encoders import EncoderPool, PictureEncoders
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
 from tests.engine.library.pictures import FakeEncoders
@@ -40,11 +41,14 @@ def hear(event: JobEvent) -> None:
         tell("committed", event.added)
 
 
-async def main(home: Path, root: Path) -> None:
-    """Index `root` with the stand-in encoder."""
+async def main(home: Path, root: Path, devices: int) -> None:
+    """Index `root` with the stand-in encoder, or with several of them at once."""
     settings = EngineSettings(home=home, decoders=1)
     cache = await Cache.open(home)
-    jobs, indexer = Jobs(cache), Indexer(cache, TellingEncoders(), settings)
+    encoders: PictureEncoders = TellingEncoders()
+    if devices > 1:
+        encoders = EncoderPool([TellingEncoders() for _ in range(devices)])
+    jobs, indexer = Jobs(cache), Indexer(cache, encoders, settings)
     await jobs.recover()
     jobs.subscribe(hear)
     tell("opened")
@@ -57,4 +61,4 @@ async def main(home: Path, root: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

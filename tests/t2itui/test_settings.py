@@ -27,6 +27,11 @@ def test_a_whole_number_stands_for_a_float(tmp_path: Path) -> None:
     assert load(tmp_path).threshold == 1.0
 
 
+def test_devices_are_typed_as_on_the_command_line(tmp_path: Path) -> None:
+    settings_file(tmp_path).write_text('devices = "0, 1"')
+    assert load(tmp_path).engine(tmp_path).devices == ("cuda:0", "cuda:1")
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -35,6 +40,7 @@ def test_a_whole_number_stands_for_a_float(tmp_path: Path) -> None:
         ("hide_below = 1", "hide_below must be of type bool"),
         ('scorer = "luck"', "scorer must be one of match, cosine"),
         ("colour = 1", "unknown setting 'colour'"),
+        ('devices = "0,gpu"', "devices: 'gpu' is no device"),
         ("threshold =", "cannot be read"),
     ],
 )

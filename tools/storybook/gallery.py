@@ -3,7 +3,7 @@ its matcher is trained `... measure`.
 
 Six hundred pictures as WebP, with scenes and captions in one JSON-lines file. Half of them show
 animals in colours they have outside of books; suggested queries have several answers each. Their
-embeddings and thumbnails ship too, so that no start has to make them.
+embeddings and thumbnails ship too, so that no start has to make them, and masks of what they show.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from safetensors.numpy import save_file
 from cache.zeros import all_zeros
 from engine.collections import BUILT_IN
 from engine.engine import Engine
+from engine.evaluation.regions import RegionMask
 from engine.files import thumbnail
 from engine.models.encoder_info import hash_folder, read_encoder_info
 from engine.search.text_embedder import bank_texts
@@ -37,12 +38,14 @@ from engine.storybook.claims import Claim
 from engine.storybook.gallery import Record, read_records
 from engine.storybook.scenes import Scene
 from engine.storybook.suggestions import SUGGESTIONS, first_texts
+from engine.storybook.vocabulary import NO_PROP
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder
-from tools.storybook.renderer.render import render
+from tools.storybook.renderer.render import coverage, render
 from tools.storybook.sampling import Split, sample_scene, split_of
 
 COUNT, SIDE, QUALITY = 600, 512, 80
+MASK_SIDE = 48
 FIRST_SEED = 20_000_000
 FOR_EACH_SUGGESTION = 4
 USUAL_COLOURS: dict[str, tuple[str, ...]] = {
@@ -180,6 +183,39 @@ def write_thumbnails(gallery: Path, out: Path) -> None:
     out.chmod(0o644)
 
 
+def thing_masks(scene: Scene) -> dict[str, NDArray[np.bool_]]:
+    """Where each animal and prop of a scene is to be seen, [MASK_SIDE, MASK_SIDE], by its name."""
+    shares = coverage(scene, MASK_SIDE)
+    layers = [(animal.animal, shares[number]) for number, animal in enumerate(scene.animals)]
+    if scene.prop != NO_PROP:
+        layers.append((scene.prop, shares[2]))
+    found: dict[str, NDArray[np.bool_]] = {}
+    for name, share in layers:
+        found[name] = found.get(name, np.zeros(share.shape, np.bool_)) | (share >= 0.5)
+    return {name: mask for name, mask in found.items() if mask.any()}
+
+
+def write_masks(gallery: Path, out: Path) -> None:
+    """Write where the things of a gallery are, as runs that RegionMask reads.
+
+    `ends` uint16 [runs] are those of one mask after another, `stops` int64 [masks] is where the
+    runs of each stop, `picture` int64 [masks] its record; `names` of the metadata is what it shows.
+    """
+    names, pictures, ends = list[str](), list[int](), list[NDArray[np.int64]]()
+    for number, record in enumerate(read_records(gallery)):
+        for name, mask in thing_masks(record.scene).items():
+            names.append(name)
+            pictures.append(number)
+            ends.append(RegionMask.of(mask).ends)
+    tensors: dict[str, NDArray[Any]] = {
+        "ends": np.concatenate(ends).astype(np.uint16),
+        "stops": np.cumsum([len(each) for each in ends], dtype=np.int64),
+        "picture": np.array(pictures, np.int64),
+    }
+    save_file(tensors, out, metadata={"names": json.dumps(names), "side": str(MASK_SIDE)})
+    out.chmod(0o644)
+
+
 def write_vectors(encoder: Path, gallery: Path, out: Path, texts: Sequence[str]) -> None:
     """Write unit vectors, float32 [pictures, d] in the order of the records, and of texts [n, d].
 
@@ -205,11 +241,12 @@ def write_vectors(encoder: Path, gallery: Path, out: Path, texts: Sequence[str])
 
 @main.command()
 def embed() -> None:
-    """Embed the shipped gallery with the shipped encoder, and make its thumbnails."""
+    """Embed the shipped gallery with the shipped encoder; make its thumbnails and masks."""
     # With the background texts in it, a first search of the collection starts no model.
     texts = tuple(dict.fromkeys((*first_texts(), *bank_texts())))
     write_vectors(BUILT_IN.encoder, BUILT_IN.folder, BUILT_IN.vectors, texts)
     write_thumbnails(BUILT_IN.folder, BUILT_IN.thumbnails)
+    write_masks(BUILT_IN.folder, BUILT_IN.masks)
 
 
 async def measured_zeros() -> dict[str, str]:

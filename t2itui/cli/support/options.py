@@ -100,11 +100,6 @@ def asked(fields: Mapping[str, object]) -> dict[str, Any]:
     }
 
 
-def numbered(path: Path, number: int) -> Path:
-    """A file of its own for each of several encoders; the first one's has the name itself."""
-    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-
-
 def _plain(value: object) -> object:
     """A default as it is typed: of an enum's member click would show the name."""
     return str(value) if isinstance(value, StrEnum) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -33,6 +33,7 @@ HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (18, "-tall")]
 WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (110, "-wide")]
 """Columns: a wide one has details beside the list."""
 
+Answer = TypeVar("Answer")
 
 LEAST_WIDTH = 36
 LEAST_HEIGHT = 10
@@ -125,6 +126,17 @@ class AppScreen(Screen[None], Backdrop):
             yield
         except T2IError as error:
             self.report_error(error)
+
+
+def leave(screen: Screen[Answer], answer: Answer | None = None) -> bool:
+    """Go back to what a screen lies over; False where that was done before.
+
+    A key that is pressed twice reaches a screen twice, also when the first has closed it.
+    """
+    if not screen.is_active:
+        return False
+    screen.dismiss(answer)
+    return True
 
 
 class BindingWatch:

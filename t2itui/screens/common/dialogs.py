@@ -21,7 +21,7 @@ from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.file_types import CAPTION_SUFFIXES
 from t2itui.keys import bindings
-from t2itui.screens.common.base import HEIGHTS
+from t2itui.screens.common.base import HEIGHTS, leave
 from t2itui.text.plain import plain
 from t2itui.widgets.path_input import PathInput
 
@@ -165,12 +165,12 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
 
     def accept(self, answer: Answer) -> None:
         """Leave with an answer whose lines can be used."""
-        self.dismiss(answer)
+        leave(self, answer)
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Leave without an answer."""
-        self.dismiss(None)
+        leave(self, None)
 
 
 def line(name: str, value: str, placeholder: str = "", offers: Sequence[str] = ()) -> Input:

@@ -5,18 +5,20 @@ Every function takes lines as `tidy` leaves them and gives lines as it would lea
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.comparing.comparison import COMPARED, ComparisonRequest, Description
 from engine.search.query import normalise
-from t2itui.text.heat_table import HeatTable, other_scorer
+from t2itui.text.heat_table import HeatTable, encoder_names, other_scorer
 from t2itui.text.words import counted
 
 if TYPE_CHECKING:
-    from engine.comparing.comparison import Comparison, ComparisonRequest, Description
+    from engine.comparing.beside import ComparisonDifference
+    from engine.comparing.comparison import Comparison
     from t2itui.session import Session
 
 
@@ -203,59 +205,97 @@ class ComparisonEditor:
         pictures = (*pictures[:index], *pictures[index + 1 :])
         return self.take(replace(self.request, pictures=pictures))
 
+    def use_encoders(self, encoders: tuple[str, ...]) -> bool:
+        """Compare under these, side by side; False where it was so before."""
+        return self.take(replace(self.request, encoders=encoders))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredComparison:
+    """A comparison with its scores under each of its encoders."""
+
+    request: ComparisonRequest
+    found: tuple[Comparison, ...]
+    differences: tuple[ComparisonDifference, ...] = ()
+    """What sets the other encoders apart from the first."""
+
 
 class ComparisonScores:
     """Has comparisons scored, and keeps what came last."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.found: Comparison | None = None
-        """The scores that came last; of a comparison that has changed, those that still hold."""
+        self.scored: ScoredComparison | None = None
+        """What came last; of a comparison that has changed, some of it may still hold."""
         self.scorer = COMPARED[0]
-        """What several pictures are compared by."""
+        """What several pictures or encoders are compared by."""
         self.thumbnails: dict[str, bytes] = {}
         """By the name of the picture."""
 
-    def of(self, request: ComparisonRequest) -> Comparison | None:
-        """The scores that hold for a comparison; None where they are about other pictures."""
-        found = self.found
-        return found if found is not None and found.pictures == request.pictures else None
+    def of(self, request: ComparisonRequest) -> tuple[Comparison, ...]:
+        """The scores that hold for a comparison, by encoder; none where they are about others."""
+        scored = self.scored
+        if scored is None:
+            return ()
+        about = scored.request.pictures, scored.request.encoders
+        return scored.found if about == (request.pictures, request.encoders) else ()
 
     def cover(self, request: ComparisonRequest) -> bool:
         """Whether every line of a comparison has its scores."""
         found = self.of(request)
-        if found is None or not request.lines:
+        if not found or not request.lines:
             return False
-        return tuple(row.text for row in found.rows) == tuple(line.text for line in request.lines)
+        texts = tuple(line.text for line in request.lines)
+        return tuple(row.text for row in found[0].rows) == texts
+
+    def differences(self, request: ComparisonRequest) -> tuple[ComparisonDifference, ...]:
+        """What sets encoders apart, once every line has its scores."""
+        scored = self.scored
+        return scored.differences if scored is not None and self.cover(request) else ()
 
     def table(self, request: ComparisonRequest, lines: Iterable[Description]) -> HeatTable:
         """Lines of a comparison with the scores that are known."""
-        return HeatTable.of(tuple(lines), request.pictures, self.found, self.scorer)
+        return HeatTable.of(
+            tuple(lines), request.pictures, self.of(request), self.scorer, request.encoders
+        )
 
     def turn_scorer(self) -> None:
-        """Compare several pictures by the other scorer."""
+        """Compare several pictures or encoders by the other scorer."""
         self.scorer = other_scorer(self.scorer)
 
-    def words(self, request: ComparisonRequest, picture: int) -> str:
+    def words(self, request: ComparisonRequest, picture: int, encoder: int = 0) -> str:
         """What is compared, and among what, in a line."""
         if not request.pictures:
             return "no picture yet: p adds one" if request.lines else ""
         names = PurePath(request.pictures[picture]).name
-        if len(request.pictures) > 1:
-            names = f"{len(request.pictures)} pictures by {self.scorer} · {names}"
+        several = [
+            counted(len(some), what)
+            for some, what in ((request.pictures, "picture"), (request.encoders, "encoder"))
+            if len(some) > 1
+        ]
+        if several:
+            names = f"{', '.join(several)} by {self.scorer} · {names}"
         if not request.lines:
             return f"{names} · no description yet: a adds one"
         words = f"{names} · {counted(len(request.lines), 'description')}"
-        found = self.of(request)
-        if found is not None:
-            encoder = found.encoder.rpartition("/")[2].partition("@")[0]
-            words += f" · among {found.library:,} · {encoder} · match: {found.match}"
+        if found := self.of(request):
+            one = found[encoder]
+            name = encoder_names([each.encoder for each in found])[encoder]
+            words += f" · among {one.library:,} · {name} · match: {one.match}"
         return words
 
-    async def compare(self, request: ComparisonRequest) -> Comparison | None:
+    async def compare(self, request: ComparisonRequest) -> ScoredComparison | None:
         """Score a comparison; None without an engine. Raises T2IError."""
         engine = self._session.engine
-        return None if engine is None else await engine.comparer.compare(request)
+        if engine is None:
+            return None
+        found = await engine.comparer.compare(request)
+        if len(found) < 2:
+            return ScoredComparison(request=request, found=found)
+        from engine.comparing.beside import beside
+
+        differences = await asyncio.to_thread(beside, found)
+        return ScoredComparison(request=request, found=found, differences=differences)
 
     async def read_thumbnails(self, pictures: Iterable[str]) -> dict[str, bytes]:
         """Read the thumbnails that are not here yet, by name. Raises T2IError."""

@@ -1,11 +1,17 @@
-"""Files of a comparison: which picture to add, which comparison to open or save, what to export."""
+"""Asks about a comparison: a picture to add, its encoders, a file to open, save or export to."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Static
 
 from engine import disk
 from engine.collections import BUILT_IN
@@ -15,8 +21,11 @@ from engine.comparing.comparison import (
     save_request,
 )
 from engine.file_types import SUFFIXES
-from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
+from t2itui.keys import bindings
+from t2itui.screens.common.dialogs import Dialog, FileDialog, FormError, ReadFile, WriteFile
+from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
+from t2itui.widgets.basics import Tick
 from t2itui.widgets.path_input import PathInput
 
 if TYPE_CHECKING:
@@ -55,10 +64,47 @@ class AddPicture(FileDialog[str]):
 
     def command(self, answer: str) -> str:
         pictures = (*self._request.pictures, answer)
-        request = ComparisonRequest(
-            pictures=pictures, lines=self._request.lines, encoder=self._request.encoder
-        )
-        return compare_command(self._home, request)
+        return compare_command(self._home, replace(self._request, pictures=pictures))
+
+
+class ChooseEncoders(Dialog[tuple[str, ...]]):
+    """Encoders of the library, those of the comparison first; one or none of them will do."""
+
+    HEADING = "Compare by several encoders"
+    GO = "Compare (enter)"
+    HELP = (
+        "Space ticks; the first one ticked is what the others are held against. With none the"
+        " comparison is made by the one that a search would take."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = bindings("encoders_form")
+
+    def __init__(self, home: Path | None, request: ComparisonRequest, known: Sequence[str]) -> None:
+        super().__init__()
+        self._home = home
+        self._request = request
+        self._offered = tuple(dict.fromkeys((*request.encoders, *known)))
+
+    def compose_fields(self) -> ComposeResult:
+        for number, encoder in enumerate(self._offered):
+            ticked = encoder in self._request.encoders
+            yield Tick(Content(plain(encoder)), ticked, id=f"encoder-{number}")
+        yield Static(self.HELP, classes="help")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        boxes = self.query(Tick)
+        (boxes.first() if boxes else self.query_one("#go")).focus()
+
+    def action_submit(self) -> None:
+        """Answer from a box too."""
+        self.submit()
+
+    def read(self) -> tuple[str, ...]:
+        boxes = zip(self._offered, self.query(Tick), strict=True)
+        return tuple(encoder for encoder, box in boxes if box.value)
+
+    def command(self, answer: tuple[str, ...]) -> str:
+        return compare_command(self._home, replace(self._request, encoders=answer))
 
 
 class OpenComparison(ReadFile):
@@ -112,12 +158,12 @@ class ExportComparison(WriteComparison):
         return target
 
 
-Ask: TypeAlias = Callable[[FileDialog[Any]], Awaitable[Any]]
+Ask: TypeAlias = Callable[[Dialog[Any]], Awaitable[Any]]
 """Shows a dialog and gives its answer; None where the person thought better of it."""
 
 
 class ComparisonFiles:
-    """Asks for files and names, and reads or writes what they stand for.
+    """Asks for files, names and encoders, and reads or writes what they stand for.
 
     What cannot be found, read or written is raised as T2IError.
     """
@@ -138,6 +184,15 @@ class ComparisonFiles:
             return None
         await engine.comparer.find([name])
         return BUILT_IN.short_name(name)
+
+    async def ask_encoders(self, request: ComparisonRequest) -> tuple[str, ...] | None:
+        """Ask which encoders of the library are to stand side by side."""
+        engine = self._session.engine
+        known = [] if engine is None else [each.id for each in await engine.library.encoders()]
+        answer: tuple[str, ...] | None = await self._ask(
+            ChooseEncoders(self._session.home, request, known)
+        )
+        return answer
 
     async def next_example(self) -> ComparisonRequest:
         """The next example on pictures whose scenes are known."""
@@ -170,7 +225,7 @@ class ComparisonFiles:
             self._own = path
         return path
 
-    async def export(self, found: Comparison, request: ComparisonRequest) -> Path | None:
+    async def export(self, found: Sequence[Comparison], request: ComparisonRequest) -> Path | None:
         """Ask for a file and write the result in the kind that its name says."""
         proposed = await asyncio.to_thread(_proposed, request, ".png")
         path: Path | None = await self._ask(

@@ -22,7 +22,7 @@ from engine.picture_names import file_name
 from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.keys import bindings
-from t2itui.screens.common.base import WIDTHS
+from t2itui.screens.common.base import WIDTHS, leave
 from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.screens.compare.swaps import APART, totals
 from t2itui.text.heat_table import Heat, HeatTable, change_words
@@ -62,7 +62,7 @@ class PairView:
             return None
         heats = {}
         for scorer in COMPARED:
-            table = HeatTable.of(found.rows, found.pictures, found, scorer)
+            table = HeatTable.of(found.rows, found.pictures, (found,), scorer)
             rows = {each.text: each for each in table.rows}
             column = COMPARED.index(scorer) if table.is_single else picture
             heat = rows[text].heats[column]
@@ -192,7 +192,10 @@ class PairScreen(ModalScreen[Position]):
         *,
         finds_words: bool = False,
     ) -> None:
-        """With `finds_words` it begins with the first word of the description."""
+        """The request names one encoder at the most, whose scores are `found`.
+
+        With `finds_words` it begins with the first word of the description.
+        """
         super().__init__()
         self._finds_words = finds_words
         self._picture = Picture()
@@ -319,7 +322,7 @@ class PairScreen(ModalScreen[Position]):
         one = type(self._request)(
             pictures=(self._request.pictures[picture],),
             lines=(self._request.lines[row],),
-            encoder=self._request.encoder,
+            encoders=self._request.encoders,
         )
         command = compare_command(self.session.home, one, "--swaps")
         self.app.copy_to_clipboard(command)
@@ -344,4 +347,4 @@ class PairScreen(ModalScreen[Position]):
     def action_leave(self) -> None:
         """Wait no longer for words, or go back to the heatmap."""
         if not self.bars.maps.stop():
-            self.dismiss(self._position)
+            leave(self, self._position)

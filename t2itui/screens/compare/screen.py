@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,13 +20,15 @@ from engine.errors import T2IError
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
 from t2itui.screens.common.word_maps import Looked
-from t2itui.screens.compare.editing import ComparisonEditor, ComparisonScores
+from t2itui.screens.compare.editing import ComparisonEditor, ComparisonScores, ScoredComparison
 from t2itui.screens.compare.files import ComparisonFiles
 from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
 from t2itui.screens.compare.pair import PairDetail, PairView
 from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
+from t2itui.text.heat_table import write_differences
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
+from t2itui.text.tables import RichOutput
 from t2itui.text.words import scoring_words
 from t2itui.widgets.basics import Backdrop, Panel
 
@@ -68,6 +71,9 @@ class CompareScreen(AppScreen):
         & #problem { color: $text-error; background: $error-muted; }
         & #body { height: 1fr; }
         & #table { layout: vertical; }
+        & #beside { display: none; height: auto; max-height: 8; border-top: solid $panel; }
+        & #beside { padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        &.-short #beside { max-height: 5; }
         & PairDetail { height: auto; max-height: 8; border-top: solid $panel; }
         & PairDetail > Picture { display: none; }
         &.-short PairDetail { display: none; }
@@ -94,6 +100,7 @@ class CompareScreen(AppScreen):
     what = getters.query_one("#what", Static)
     state = getters.query_one("#state", Static)
     problem = getters.query_one("#problem", Static)
+    beside = getters.query_one("#beside", Static)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -115,6 +122,7 @@ class CompareScreen(AppScreen):
             with Container(id="table"):
                 yield HeatmapBoard()
                 yield PairDetail(self.session, self._looked)
+        yield Static(id="beside")
 
     def on_mount(self) -> None:
         self.panel.show_text("Compare", WELCOME)
@@ -139,7 +147,7 @@ class CompareScreen(AppScreen):
             case "pair":
                 return not self.editor.has_pair(self.heatmap.row)
             case "scorer":
-                return len(request.pictures) > 1
+                return len(request.pictures) > 1 or len(request.encoders) > 1
             case "drop_picture":
                 return bool(request.pictures)
             case "save":
@@ -155,8 +163,9 @@ class CompareScreen(AppScreen):
 
     @property
     def found(self) -> Comparison | None:
-        """The scores that came last."""
-        return self.scores.found
+        """The scores by the encoder under the cursor."""
+        found = self.scores.of(self.request)
+        return found[self.encoder] if found else None
 
     @property
     def is_scored(self) -> bool:
@@ -166,9 +175,20 @@ class CompareScreen(AppScreen):
     @property
     def picture(self) -> int:
         """The number of the picture under the cursor."""
-        if len(self.request.pictures) < 2:
-            return 0
-        return max(0, self.heatmap.column - 1)
+        return self._place[0]
+
+    @property
+    def encoder(self) -> int:
+        """The number of the encoder under the cursor."""
+        return self._place[1]
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """Picture and encoder of the column under the cursor."""
+        encoders = max(1, len(self.request.encoders))
+        if len(self.request.pictures) * encoders < 2:
+            return 0, 0
+        return divmod(max(0, self.heatmap.column - 1), encoders)
 
     # What is shown
 
@@ -203,10 +223,20 @@ class CompareScreen(AppScreen):
         self.body.current = "welcome" if self.editor.is_empty else "table"
         self.heatmap.show(self.scores.table(self.request, self.editor.lines))
         self._show_what()
+        self._show_differences()
         self._watched.follow()
 
     def _show_what(self) -> None:
-        self.what.update(Content(plain(self.scores.words(self.request, self.picture))))
+        words = self.scores.words(self.request, self.picture, self.encoder)
+        self.what.update(Content(plain(words)))
+
+    def _show_differences(self) -> None:
+        """Show what sets the encoders apart, where there are several."""
+        differences = self.scores.differences(self.request)
+        output = RichOutput()
+        write_differences(differences, output)
+        self.beside.update(output.content)
+        self.beside.display = bool(differences)
 
     # Scoring
 
@@ -226,12 +256,12 @@ class CompareScreen(AppScreen):
     @work(exclusive=True, group="compare")
     async def _compare(self, request: ComparisonRequest) -> None:
         try:
-            found = await self.scores.compare(request)
+            scored = await self.scores.compare(request)
         except T2IError as error:
             self.call_later(self.show_error, error)
         else:
-            if found is not None:
-                self.call_later(self.show_scores, request, found)
+            if scored is not None:
+                self.call_later(self.show_scores, scored)
 
     @work(exclusive=True, group="pictures")
     async def _see(self, pictures: tuple[str, ...]) -> None:
@@ -241,10 +271,10 @@ class CompareScreen(AppScreen):
         except T2IError as error:
             self.call_later(self.show_error, error)
 
-    def show_scores(self, request: ComparisonRequest, found: Comparison) -> None:
-        if request == self.request:
+    def show_scores(self, scored: ScoredComparison) -> None:
+        if scored.request == self.request:
             self._stop_waiting()
-            self.scores.found = found
+            self.scores.scored = scored
             self.show()
             self._show_pair()
             self.session.send(RefreshStatus())
@@ -306,7 +336,7 @@ class CompareScreen(AppScreen):
         self.detail.show_picture(name, self.scores.thumbnails.get(name))
         rows = self.heatmap.table.rows
         text = rows[self.heatmap.row].text if rows else ""
-        found = self.scores.of(request)
+        found = self.found
         view = None if found is None else PairView.of(found, text, self.picture)
         self.detail.show_pair(text, view)
 
@@ -315,11 +345,11 @@ class CompareScreen(AppScreen):
         request, rows = self.request, self.heatmap.table.rows
         if not request.pictures or not rows or not rows[self.heatmap.row].text:
             return None
-        found = self.scores.of(request)
+        named = request.encoders[self.encoder] if request.encoders else None
         return Looked(
             picture=request.pictures[self.picture],
             text=rows[self.heatmap.row].text,
-            encoder_id=request.encoder if found is None else found.encoder,
+            encoder_id=named if self.found is None else self.found.encoder,
         )
 
     def action_where(self) -> None:
@@ -352,19 +382,25 @@ class CompareScreen(AppScreen):
         screen = PairScreen(
             self.session,
             self.found,
-            self.request,
+            self._under_cursor(),
             position,
             self.scores.thumbnails,
             finds_words=finds_words,
         )
         self.app.push_screen(screen, self._come_back)
 
+    def _under_cursor(self) -> ComparisonRequest:
+        """The comparison by the encoder under the cursor alone."""
+        encoders = self.request.encoders
+        return replace(self.request, encoders=encoders[self.encoder :][:1])
+
     def _come_back(self, position: tuple[int, int] | None) -> None:
         """Put the cursor on the pair that was shown last."""
         if position is not None:
             row, picture = position
-            is_single = len(self.request.pictures) == 1
-            self.heatmap.go(row, self.heatmap.column if is_single else picture + 1)
+            encoders = max(1, len(self.request.encoders))
+            column = picture * encoders + self.encoder + 1
+            self.heatmap.go(row, self.heatmap.column if self.heatmap.table.is_single else column)
 
     # Editing
 
@@ -464,9 +500,9 @@ class CompareScreen(AppScreen):
     @work(group="file")
     async def action_export(self) -> None:
         """Ask for a file and write the result in the kind that its name says."""
-        if self.found is not None:
+        if found := self.scores.of(self.request):
             with self.errors_reported():
-                self._say_file("Exported", await self.files.export(self.found, self.request))
+                self._say_file("Exported", await self.files.export(found, self.request))
 
     def _say_file(self, done: str, path: Path | None) -> None:
         if path is not None:
@@ -475,15 +511,23 @@ class CompareScreen(AppScreen):
     # Other views
 
     def action_scorer(self) -> None:
-        """Compare several pictures by the other scorer."""
+        """Compare several pictures or encoders by the other scorer."""
         self.scores.turn_scorer()
         self.show()
+
+    @work(group="file")
+    async def action_encoders(self) -> None:
+        """Ask for the encoders that are to stand side by side."""
+        with self.errors_reported():
+            encoders = await self.files.ask_encoders(self.request)
+            if encoders is not None and self.editor.use_encoders(encoders):
+                self.show_request()
 
     def action_swaps(self) -> None:
         """Exchange one thing at a time in each description and see which scorer notices."""
         from t2itui.screens.compare.swaps import SwapScreen
 
-        self.app.push_screen(SwapScreen(self.session, self.request))
+        self.app.push_screen(SwapScreen(self.session, self._under_cursor()))
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that repeats the screen."""

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from engine.errors import T2IError
 from t2itui.keys import bindings
-from t2itui.screens.common.base import AppScreen
+from t2itui.screens.common.base import AppScreen, leave
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
 from t2itui.text.words import counted, scoring_words
@@ -140,7 +140,7 @@ class SwapScreen(AppScreen):
 
     def action_leave(self) -> None:
         """Go back; what is still being scored is stopped."""
-        self.dismiss()
+        leave(self)
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that makes the same test."""

@@ -21,6 +21,7 @@ from engine.requests import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
 from t2itui.keys import bindings
+from t2itui.screens.common.base import leave
 from t2itui.screens.common.dialogs import (
     Dialog,
     FormError,
@@ -181,7 +182,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
 
     def take_checked(self, request: EvaluateRequest, error: T2IError | None) -> None:
         if error is None:
-            self.dismiss(request)
+            leave(self, request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".").strip()
             self.show_problem(FormError(words, field=line_of(error)))
@@ -224,6 +225,6 @@ class SavePlot(WriteFile):
 
     def take_checked(self, path: Path, error: EngineError | None) -> None:
         if error is None:
-            self.dismiss(path)
+            leave(self, path)
         else:
             self.show_problem(FormError(f"{error.message}. {error.hint}".strip()))

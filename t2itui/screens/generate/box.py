@@ -19,6 +19,7 @@ from engine.models.parameters import MaskBox
 from t2itui.graphics.art import Overlay
 from t2itui.graphics.picture import Picture, read_file
 from t2itui.keys import bindings
+from t2itui.screens.common.base import leave
 from t2itui.session import EditRequest
 from t2itui.text.plain import plain
 from t2itui.widgets.key_line import KeyLine
@@ -156,12 +157,12 @@ class BoxScreen(Screen[None]):
         request = GenerateRequest(
             prompt=self._prompt, start_picture=Path(self._path), mask_box=self.box.mask
         )
-        self.dismiss()
-        self._session.send(EditRequest(request))
+        if leave(self):
+            self._session.send(EditRequest(request))
 
     def action_leave(self) -> None:
         """Go back to the picture."""
-        self.dismiss()
+        leave(self)
 
     # Mouse
 

@@ -30,6 +30,7 @@ from engine.models.generator_info import GeneratorInfo
 from engine.models.parameters import MAX_STEPS, Lora, MaskBox, read_box, read_lora
 from engine.models.schedulers import SCHEDULERS
 from t2itui.keys import bindings
+from t2itui.screens.common.base import leave
 from t2itui.screens.common.dialogs import Dialog, FormError
 from t2itui.screens.common.dialogs import line as _line
 from t2itui.text.plain import plain
@@ -346,7 +347,7 @@ class GenerateForm(Dialog[GenerateRequest]):
 
     def take_checked(self, request: GenerateRequest, error: EngineError | None) -> None:
         if error is None:
-            self.dismiss(request)
+            leave(self, request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".")
             self.show_problem(FormError(words, field=line_of(error)))

@@ -20,7 +20,7 @@ from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
 from t2itui.graphics.picture import read_file
 from t2itui.keys import bindings
-from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, leave
 from t2itui.screens.common.word_maps import Looked
 from t2itui.screens.generate.box import BoxScreen
 from t2itui.screens.generate.details import PicturePane, beside, parameter_pairs, picture_words
@@ -359,7 +359,7 @@ class GenerationScreen(AppScreen):
     def action_leave(self) -> None:
         """Wait no longer for words, or go back."""
         if not self.painted.bars.maps.stop():
-            self.app.pop_screen()
+            leave(self)
 
     def action_where(self) -> None:
         """Show where in the picture the next word of its prompt is."""

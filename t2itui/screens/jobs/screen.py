@@ -19,7 +19,7 @@ from engine.jobs.codec import JobRequest, job_request
 from engine.sheets.request import SheetRequest
 from engine.states import JobState
 from t2itui.keys import bindings
-from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
+from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch, leave
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, figures
 from t2itui.session import CancelJob, OpenSheet, RepeatGeneration, WatchJob
@@ -282,7 +282,7 @@ class JobsScreen(AppScreen):
 
     def action_leave(self) -> None:
         """Go back."""
-        self.app.pop_screen()
+        leave(self)
 
     def action_cancel(self) -> None:
         """Cancel the job under the cursor."""

@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 from engine.collections import BUILT_IN
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.keys import bindings
+from t2itui.screens.common.base import leave
 from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import where_command
@@ -111,7 +112,7 @@ class Viewer(Screen[None]):
     def action_leave(self) -> None:
         """Wait no longer for words, or go back to the answer."""
         if not self.bars.maps.stop():
-            self.dismiss()
+            leave(self)
 
     def _looked(self) -> Looked | None:
         return self._results.looked(self._content)
@@ -211,4 +212,4 @@ class MarkedScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """Go back."""
-        self.dismiss()
+        leave(self)

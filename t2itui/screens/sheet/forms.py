@@ -23,6 +23,7 @@ from engine.sheets.files import TEXTS
 from engine.sheets.prompts import SheetPrompt, distinct, prompts_from, read_prompts, spelt
 from engine.sheets.request import Axis, SheetRequest, checked_sheet, read_axis, spelt_axis
 from t2itui.keys import bindings
+from t2itui.screens.common.base import leave
 from t2itui.screens.common.dialogs import Dialog, FormError, WriteFile, line
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import job_command
@@ -118,7 +119,7 @@ class NewSheet(Dialog[SheetRequest]):
     def accept(self, answer: SheetRequest) -> None:
         """Read the file, if there is one, before leaving."""
         if self.file.path is None:
-            self.dismiss(answer)
+            leave(self, answer)
         else:
             self._read_file(answer, self.file.path)
 
@@ -135,7 +136,7 @@ class NewSheet(Dialog[SheetRequest]):
     def take_file(self, request: SheetRequest) -> None:
         """Leave with what the file added, if a sheet can be made of it."""
         try:
-            self.dismiss(_checked(request))
+            leave(self, _checked(request))
         except FormError as error:
             self.show_problem(error)
 
@@ -230,8 +231,8 @@ class SheetList(ModalScreen[int | None]):
 
     @on(RowList.Chosen)
     def choose(self, message: RowList.Chosen) -> None:
-        self.dismiss(int(message.row.key))
+        leave(self, int(message.row.key))
 
     def action_leave(self) -> None:
         """Choose none."""
-        self.dismiss(None)
+        leave(self, None)

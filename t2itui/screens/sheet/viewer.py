@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from engine.states import ScorerKind
 from t2itui.keys import bindings
+from t2itui.screens.common.base import leave
 from t2itui.screens.common.word_maps import Looked
 from t2itui.screens.generate.details import PicturePane
 from t2itui.text.plain import plain
@@ -125,7 +126,7 @@ class CellViewer(ModalScreen[Place]):
     def action_leave(self) -> None:
         """Wait no longer for words, or go back to the sheet, at the cell in front."""
         if not self.pane.bars.maps.stop():
-            self.dismiss(self.place)
+            leave(self, self.place)
 
 
 def _read(path: Path) -> bytes | None:

@@ -24,7 +24,7 @@ from engine.comparing.comparison import (
 from engine.comparing.files import as_csv, check_exports, export
 from engine.comparing.known_scenes import example, examples, scenes_of
 from engine.errors import OfflineError, RequestError
-from engine.requests import SearchRequest
+from engine.requests import ImportRequest, SearchRequest
 from engine.results import SearchResult
 from engine.storybook.suggestions import first_texts
 from tests.engine.evaluation.libraries import ENCODER, opened, write_data
@@ -42,7 +42,7 @@ async def test_each_line_has_its_scores_ranks_and_changes(tmp_path: Path) -> Non
         request = ComparisonRequest(
             pictures=("03.jpg", str(tmp_path / "04.jpg")), lines=lines(*TEXTS)
         )
-        found = await engine.comparer.compare(request, offline=True)
+        (found,) = await engine.comparer.compare(request, offline=True)
         assert found.encoder == ENCODER
         assert found.library == 30
         for row in found.rows:
@@ -74,7 +74,7 @@ async def test_swapped_descriptions_are_told_apart_where_they_are_known(tmp_path
     )
     async with opened(tmp_path) as engine:
         request = ComparisonRequest(pictures=("03.jpg",), lines=lines(TEXTS[0]))
-        found = await engine.comparer.compare(request, swaps=True, offline=True)
+        (found,) = await engine.comparer.compare(request, swaps=True, offline=True)
     assert [swap.false for swap in found.swaps] == colours
     assert {swap.attribute for swap in found.swaps} == {"colour"}
     for swap in found.swaps:
@@ -133,11 +133,19 @@ def test_a_request_is_saved_and_loaded(tmp_path: Path) -> None:
             Description(text="一匹马", pair=1),
             Description(text="a cow"),
         ),
-        encoder="e",
+        encoders=("e", "f"),
     )
     path = tmp_path / "s.json"
     save_request(request, path)
     assert load_request(path) == request
+
+
+def test_a_file_of_when_there_was_one_encoder_or_none_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    start = '{"version": 1, "pictures": ["a"], "lines": [{"text": "x", "pair": null}], "encoder": '
+    for old, encoders in (("null", ()), ('"e"', ("e",))):
+        path.write_text(f"{start}{old}}}")
+        assert load_request(path).encoders == encoders
 
 
 @pytest.mark.parametrize(
@@ -159,19 +167,44 @@ def test_a_file_that_is_no_comparison_is_refused(tmp_path: Path, content: str) -
         load_request(path)
 
 
+async def test_several_encoders_each_have_their_scores(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        await engine.import_vectors(
+            ImportRequest(
+                encoder_id="other/clip",
+                pictures=tmp_path / "p.npz",
+                texts=tmp_path / "t.npz",
+                root=tmp_path,
+            )
+        ).wait()
+        request = ComparisonRequest(pictures=("03.jpg",), lines=lines(*TEXTS))
+        encoders = ("other/clip", ENCODER, "other/clip")
+        found = await engine.comparer.compare(replace(request, encoders=encoders), offline=True)
+        assert [each.encoder for each in found] == ["other/clip", ENCODER]
+        (alone,) = await engine.comparer.compare(
+            replace(request, encoders=(ENCODER,)), offline=True
+        )
+        assert found[1] == alone
+        with pytest.raises(RequestError, match="encoder none"):
+            await engine.comparer.compare(replace(request, encoders=(ENCODER, "none")))
+
+
 @pytest.fixture
 async def comparison(tmp_path: Path) -> Comparison:
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
         request = ComparisonRequest(pictures=("03.jpg", "04.jpg"), lines=lines(*TEXTS))
-        return await engine.comparer.compare(request, offline=True)
+        (found,) = await engine.comparer.compare(request, offline=True)
+        return found
 
 
 def test_a_comparison_is_exported_in_every_kind(comparison: Comparison, tmp_path: Path) -> None:
     for name, start in (("c.png", b"\x89PNG"), ("c.svg", b"<?xml"), ("c.csv", b"description,")):
-        export(comparison, tmp_path / name)
+        export([comparison], tmp_path / name)
         assert (tmp_path / name).read_bytes().startswith(start)
-    export(comparison, tmp_path / "c.json")
+    export([comparison, replace(comparison, encoder="other")], tmp_path / "c.json")
+    assert json.loads((tmp_path / "c-2.json").read_text())["encoder"] == "other"
     assert json.loads((tmp_path / "c.json").read_text())["library"] == 30
     rows = list(csv.DictReader(io.StringIO(as_csv(comparison))))
     assert [row["picture"] for row in rows] == ["03.jpg", "04.jpg"] * 3
@@ -201,10 +234,10 @@ async def test_a_changed_line_is_the_only_one_that_is_scored_again(
 
         monkeypatch.setattr(engine.searcher, "compare", counted)
         request = ComparisonRequest(pictures=("03.jpg",), lines=lines(*TEXTS[:2]))
-        before = await engine.comparer.compare(request, offline=True)
+        (before,) = await engine.comparer.compare(request, offline=True)
         assert len(asked) == 2
         request = replace(request, lines=lines(TEXTS[0], TEXTS[2]))
-        now = await engine.comparer.compare(request, offline=True)
+        (now,) = await engine.comparer.compare(request, offline=True)
         assert asked[2:] == [f'"{TEXTS[2]}"']
         assert now.rows[0] == before.rows[0]
 
@@ -216,7 +249,7 @@ async def test_pictures_of_the_storybook_are_named_shortly_and_ranked_among_them
     async with opened(tmp_path) as engine:
         texts = first_texts()[:2]
         request = ComparisonRequest(pictures=("storybook/0004.webp",), lines=lines(*texts))
-        found = await engine.comparer.compare(request, offline=True)
+        (found,) = await engine.comparer.compare(request, offline=True)
         assert found.library == 600
         ids = await engine.comparer.find(
             ["storybook/0004.webp", str(BUILT_IN.folder / "0004.webp")]

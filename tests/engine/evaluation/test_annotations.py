@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.errors import RequestError
 from engine.evaluation.annotations import phrases_of
-from engine.evaluation.data import Data, RegionBox
+from engine.evaluation.data import Data
+from engine.evaluation.regions import RegionBox
 from engine.evaluation.sources import read_raw, roots_of
 from engine.requests import EvaluateRequest
 from engine.states import DataKind
@@ -126,7 +128,7 @@ def test_entities_are_captions_with_phrases_that_have_boxes(entities: Path) -> N
         RegionBox(left=0, top=0.5, right=0.25, bottom=1),
         RegionBox(left=0.5, top=0, right=0.75, bottom=0.25),
     )
-    assert [(each.text, each.kind, each.boxes) for each in data.regions] == [
+    assert [(each.text, each.kind, each.areas) for each in data.regions] == [
         ("two young guys", "people", (low, high)),
         ("shaggy hair", "bodyparts", (high,)),
         ("two young , white males", "people", (low, high)),
@@ -142,8 +144,6 @@ def test_a_split_of_entities_is_taken_from_its_list(entities: Path) -> None:
 
 
 def test_regions_follow_their_pictures_when_data_is_narrowed(entities: Path) -> None:
-    import numpy as np
-
     data = read(entities)
     assert data.narrowed(np.array([1]), np.array([2])).regions == ()
     kept = data.narrowed(np.array([0]), np.array([0, 1])).regions
@@ -201,11 +201,74 @@ def test_cocos_instances_are_queries_by_category_with_their_boxes(tmp_path: Path
     assert right(data) == {("elephant", "5.jpg"), ("person", "6.jpg")}
     (region,) = data.regions
     assert (region.text, region.kind, region.picture) == ("an elephant", "elephant", 0)
-    assert region.boxes == (
+    assert region.areas == (
         RegionBox(left=0.1, top=0.1, right=0.5, bottom=0.5),
         RegionBox(left=0.6, top=0.11, right=0.7, bottom=0.31),
     )
     assert roots_of(EvaluateRequest(data=str(path)))[-1] == tmp_path
+
+
+def segmented(*segmentations: object, **more: object) -> dict[str, object]:
+    """Instances of an elephant in the first picture, with masks."""
+    return instances(
+        annotations=[
+            {"image_id": 5, "category_id": 18, "bbox": [0, 0, 99, 49], "segmentation": each, **more}
+            for each in segmentations
+        ]
+    )
+
+
+def held(path: Path, values: object, *points: tuple[float, float]) -> list[bool]:
+    """Which points lie where the only region is."""
+    path.write_text(json.dumps(values))
+    (region,) = read(path).regions
+    across, down = np.array(points).T
+    return [bool(each) for each in region.holds(across, down)]
+
+
+def test_cocos_masks_stand_before_its_boxes(tmp_path: Path) -> None:
+    """A triangle at the left and another at the right are one instance, in 100 x 50 pixels."""
+    path = tmp_path / "i.json"
+    points = [(0.05, 0.1), (0.15, 0.9), (0.9, 0.5), (0.5, 0.5)]
+    left, right = [0, 0, 20, 0, 0, 50], [80.0, 0, 100, 0, 100, 50]
+    assert held(path, segmented([left, right]), *points) == [True, False, True, False]
+    # Runs go column by column, plain or packed.
+    plain = {"size": [4, 4], "counts": [5, 2, 2, 2, 5]}
+    assert held(path, segmented(plain), (0.3, 0.3), (0.6, 0.6), (0.1, 0.1)) == [True, True, False]
+    packed = {"size": [20, 30], "counts": "c2<8000000FL44LL44LL44LL44600000000000000U6"}
+    assert held(path, segmented(packed), (0.2, 0.2), (0.3, 0.3)) == [True, False]
+    # An empty mask is none.
+    for nothing in ([], [[3, 4]], None):
+        assert held(path, segmented(nothing), (0.5, 0.5)) == [True]
+
+
+def test_a_crowd_is_where_its_mask_is_and_without_one_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "i.json"
+    crowd = {"size": [2, 2], "counts": [2, 2]}
+    assert held(path, segmented(crowd, iscrowd=1), (0.7, 0.5), (0.2, 0.5)) == [True, False]
+    path.write_text(json.dumps(segmented([], iscrowd=1)))
+    assert read(path).regions == ()
+
+
+@pytest.mark.parametrize(
+    ("mask", "reason"),
+    [
+        ([[1, 2, 3]], "pairs of numbers"),
+        ([["a", "b"]], "annotation 1"),
+        ([3], "pairs of numbers"),
+        ({"counts": [4]}, "no size of two numbers"),
+        ({"counts": [3], "size": [2, 2]}, "runs of 3 pixels for a mask of 4"),
+        ({"counts": [-1, 5], "size": [2, 2]}, "no less than nothing"),
+        ({"counts": "oooooooo0", "size": [2, 2]}, "packed in another way"),
+        ({"counts": 4, "size": [2, 2]}, "no counts"),
+        ({"counts": [4], "size": [2.5, 2]}, "annotation 1: a float is no whole number"),
+    ],
+)
+def test_a_damaged_mask_is_named(tmp_path: Path, mask: object, reason: str) -> None:
+    path = tmp_path / "i.json"
+    path.write_text(json.dumps(segmented(mask)))
+    with pytest.raises(RequestError, match=reason):
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +278,7 @@ def test_cocos_instances_are_queries_by_category_with_their_boxes(tmp_path: Path
         ({"images": []}, "annotation 1 is of an image or a category that is not listed"),
         (
             {"annotations": [{"image_id": 5, "category_id": 18, "bbox": [1, 2]}]},
-            "annotation 1 has no bbox of four numbers",
+            "annotation 1: it has no bbox of four numbers",
         ),
         (
             {"images": [{"id": 5, "file_name": "5.jpg", "width": 0, "height": 9}]},

@@ -9,8 +9,8 @@ import pytest
 
 from cache.embeddings import EncoderRecord
 from cache.states import PictureStates
+from engine.engine import Engine
 from engine.errors import EngineError, ModelMissingError
-from engine.evaluation.data import Region, RegionBox
 from engine.evaluation.evaluator import Evaluator
 from engine.evaluation.pointing import (
     MOST_PICTURES,
@@ -20,11 +20,13 @@ from engine.evaluation.pointing import (
     pointing_figures,
     sampled_regions,
 )
+from engine.evaluation.regions import Region, RegionBox
 from engine.evaluation.results import Evaluation, figures_of, records
 from engine.local.states import FoundStates
 from engine.requests import EvaluateRequest
 from engine.results import FloatArray
 from engine.search.text_embedder import random_prompts
+from engine.settings import EngineSettings
 from t2itui.text.evaluations import write_evaluation
 from t2itui.text.tables import RichOutput
 from tests.engine.evaluation.libraries import opened
@@ -33,7 +35,7 @@ DIM, ROWS, COLUMNS = 64, 3, 4
 
 
 def region(*boxes: RegionBox, picture: int = 0, kind: str = "animals") -> Region:
-    return Region(picture=picture, text="a dog", kind=kind, boxes=boxes)
+    return Region(picture=picture, text="a dog", kind=kind, areas=boxes)
 
 
 def box(left: float, top: float, right: float, bottom: float) -> RegionBox:
@@ -170,7 +172,9 @@ async def test_an_evaluation_points_at_the_regions_of_its_data_or_says_why_not(
         data=str(data), scorers=("cosine",), templates=("a photo of a {}",), resamples=50
     )
     async with opened(tmp_path) as engine:
-        evaluator = Evaluator(engine.cache, engine.encoders, engine.indexer, patches)
+        evaluator = Evaluator(
+            engine.cache, engine.encoders, engine.indexer, patches, engine.collection
+        )
         (found,) = await evaluated_by(evaluator, request)
         assert found.pointing is not None
         assert await evaluator.get(found.id) == found
@@ -190,6 +194,27 @@ async def test_an_evaluation_points_at_the_regions_of_its_data_or_says_why_not(
         (found,) = await evaluated_by(evaluator, request)
         assert found.pointing is None
         assert found.warnings == ("the pointing game is left out: no model is here",)
+
+
+async def test_the_storybooks_own_masks_are_pointed_at(tmp_path: Path) -> None:
+    """The shipped encoder, on pictures that it did not learn from."""
+    request = EvaluateRequest(
+        data="storybook", scorers=("cosine",), limit=60, swaps=False, resamples=200
+    )
+    async with Engine.open(EngineSettings(home=tmp_path / "home")) as engine:
+        (found,) = await evaluated_by(engine.evaluator, request)
+        told = found.pointing
+        assert told is not None and told.pictures == 60
+        assert told.hit.low >= 2 * told.random.value
+        assert told.over_centre.low > 0.3
+        hits = {kind: hit for kind, _, hit in told.kinds}
+        for language in ("en", "zh"):
+            assert hits[f"{language} animals"] >= 0.80
+            assert hits[f"{language} props"] >= 0.60
+        await engine.collection.leave_out()
+        (found,) = await evaluated_by(engine.evaluator, request)
+        assert found.pointing is None
+        assert found.warnings == ("the pointing game is left out: the storybook is left out",)
 
 
 async def evaluated_by(evaluator: Evaluator, request: EvaluateRequest) -> tuple[Evaluation, ...]:

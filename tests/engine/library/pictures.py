@@ -53,6 +53,7 @@ class FakeEncoders:
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     allowed: int | None = None
     """Pictures that pass before the gate must be open; None for any number."""
+    at_once: int = 1
 
     async def describe(self, source: str) -> EncoderInfo:
         if self.error is not None:

@@ -16,7 +16,7 @@ from cache.store import Cache
 from engine.events import JobEvent, JobFinished
 from engine.jobs.jobs import Jobs, Outcome
 from engine.library.attachments import Attachments
-from engine.library.indexing import EncoderHost, Indexer
+from engine.library.indexing import Indexer
 from engine.library.shards import (
     FORMAT,
     ShardContent,
@@ -26,6 +26,7 @@ from engine.library.shards import (
     write_manifest,
     write_shard,
 )
+from engine.models.encoders import PictureEncoders
 from engine.requests import AttachRequest, IndexRequest
 from engine.settings import EngineSettings
 from tests.engine.library.pictures import FakeEncoders
@@ -98,11 +99,12 @@ async def index_shards(
     home: Path,
     root: Path,
     out: Path,
-    encoders: EncoderHost,
+    encoders: PictureEncoders,
     shard_size: int,
     *,
     source: str = "fake",
     cluster: str = "",
+    devices: str = "",
     addresses: tuple[str, ...] = (),
     hear: Callable[[JobEvent], None] | None = None,
 ) -> Outcome:
@@ -122,6 +124,7 @@ async def index_shards(
         shards=out,
         shard_size=shard_size,
         cluster=cluster,
+        devices=devices,
     )
     outcome = await jobs.start(indexer.job(request)).wait()
     await jobs.aclose()

@@ -1,5 +1,6 @@
 """Attached shards: part of the library, where they lie."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cache.embeddings import compact, count_embeddings, load_matrix, missing, ve
 from cache.errors import CacheError
 from cache.files import finish_scan, known_files, put_folder
 from cache.library import counts
+from cache.mapped import used_blocks
 from cache.pictures import NewPicture, add_picture, shown_pictures, thumbnails
 from cache.store import Cache
 from cache.texts import TextRecord, put_texts
@@ -86,6 +88,19 @@ async def test_attached_pictures_have_their_embeddings_and_thumbnails(
     held = await cache.read(counts)
     assert (held.present, held.embedded) == (60, {ENCODER.id: 60})
     assert await cache.read(missing, ENCODER.id) == []
+
+
+async def test_a_disk_that_goes_while_it_is_searched_ends_nothing(cache: Cache, out: Path) -> None:
+    await attach(cache, out)
+    held = await cache.read(
+        lambda db: [used.block.vectors() for used in used_blocks(db, ENCODER.id)]
+    )
+    # What is mapped into memory ends the program here, by a signal.
+    for path in (out / "img_emb").iterdir():
+        os.truncate(path, 128)
+    assert np.concatenate(held).tolist() == noise(60, seed=1).tolist()
+    with pytest.raises(CacheError, match="is not the file any more"):
+        await cache.read(load_matrix, ENCODER.id)
 
 
 async def test_no_embedding_is_copied(cache: Cache, out: Path) -> None:

@@ -354,6 +354,22 @@ async def test_cells_go_to_whichever_generator_is_free(
     assert not studio.generators.seeds
 
 
+async def test_devices_of_the_settings_paint_where_none_are_named(
+    studio: StudioKit, sheets: Sheets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def made_for(settings: EngineSettings) -> ColourGenerators:
+        made.append(settings.device)
+        return ColourGenerators(settings)
+
+    monkeypatch.setattr("engine.sheets.sheets.Generators", made_for)
+    monkeypatch.setattr(sheets, "_settings", replace(sheets._settings, devices=("cpu:4", "cpu:5")))
+    await (await sheets.start(await sheets.prepare(REQUEST, ""))).wait()
+    assert made == ["cpu:4", "cpu:5"]
+    await sheets.aclose()
+
+
 async def test_previews_say_which_cell_they_are_of(studio: StudioKit, sheets: Sheets) -> None:
     prepared = await sheets.prepare(REQUEST, "")
     await (await sheets.start(prepared, SheetRun(previews=True))).wait()

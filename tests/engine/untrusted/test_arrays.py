@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.untrusted import arrays
-from engine.untrusted.arrays import map_npy, read_npz, read_scalar, read_tensors, tensors_header
+from engine.untrusted.arrays import open_npy, read_npz, read_scalar, read_tensors, tensors_header
 from engine.untrusted.documents import UntrustedError
 
 
@@ -164,7 +165,7 @@ def test_an_array_that_is_none_is_refused(tmp_path: Path, member: bytes, reason:
         read_npz(path, ("image", "vector"))
     (tmp_path / "a.npy").write_bytes(member)
     with pytest.raises(UntrustedError, match=reason):
-        map_npy(tmp_path / "a.npy")
+        open_npy(tmp_path / "a.npy")
 
 
 def test_what_unpacks_to_more_than_the_machine_has_is_refused(
@@ -191,7 +192,7 @@ def test_what_is_packed_otherwise_than_numpy_packs_is_refused(tmp_path: Path, me
 def test_devices_and_other_kinds_are_no_archives(tmp_path: Path) -> None:
     zero = tmp_path / "zero.npz"
     zero.symlink_to("/dev/zero")
-    for read in (lambda: read_npz(zero, ("a", "b")), lambda: map_npy(zero)):
+    for read in (lambda: read_npz(zero, ("a", "b")), lambda: open_npy(zero)):
         with pytest.raises(UntrustedError, match="no file"):
             read()
     (tmp_path / "text.npz").write_text("hello")
@@ -223,3 +224,17 @@ def test_a_damaged_archive_gives_its_arrays_or_a_reason(
         read_npz(path, ("image", "vector"))
     except UntrustedError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_of_a_file_are_read_when_they_are_asked_for(tmp_path: Path, order: str) -> None:
+    whole = np.arange(600, dtype="<f2").reshape(200, 3)
+    np.save(tmp_path / "a.npy", np.array(whole, order="F" if order == "F" else "C"))
+    found = open_npy(tmp_path / "a.npy")
+    assert (found.shape, found.ndim, found.dtype.str) == ((200, 3), 2, "<f2")
+    assert found[50:60].tolist() == whole[50:60].tolist()
+    assert found[190:900].tolist() == whole[190:].tolist()
+    assert found[:].tolist() == whole.tolist()
+    os.truncate(tmp_path / "a.npy", found.at + 300)
+    with pytest.raises(UntrustedError, match="it ends before"):
+        found[:]

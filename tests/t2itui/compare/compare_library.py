@@ -18,6 +18,7 @@ from tests.t2itui.real_library import ENCODER, write_library
 
 RED, GREEN, BLUE = (f"something {colour}" for colour in ("red", "green", "blue"))
 CHINESE = "红色的东西"
+BLURRED = "made-up/blurred"
 
 
 async def make_compare_library(home: Path, folder: Path) -> None:
@@ -31,6 +32,25 @@ async def make_compare_library(home: Path, folder: Path) -> None:
     async with Engine.open(EngineSettings(home=home)) as engine:
         await engine.import_vectors(request).wait()
         await engine.import_vectors(others).wait()
+
+
+async def import_blurred(home: Path, folder: Path) -> None:
+    """The library of colours under a second encoder, which tells them apart less well."""
+    random = np.random.default_rng(8)
+    for name in ("pictures", "texts"):
+        with np.load(folder / f"{name}.npz") as arrays:
+            named = {key: arrays[key] for key in arrays if key != "vector"}
+            vectors = arrays["vector"] + 0.2 * random.normal(size=arrays["vector"].shape)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.savez(folder / f"{name}-2.npz", vector=vectors.astype(np.float32), **named)
+    request = ImportRequest(
+        encoder_id=BLURRED,
+        pictures=folder / "pictures-2.npz",
+        texts=folder / "texts-2.npz",
+        root=folder / "photos",
+    )
+    async with Engine.open(EngineSettings(home=home)) as engine:
+        await engine.import_vectors(request).wait()
 
 
 async def begun(

@@ -13,7 +13,7 @@ from engine.engine import Engine
 from engine.errors import RequestError
 from engine.settings import EngineSettings
 from t2itui.graphics.detection import Graphics, GraphicsProtocol
-from t2itui.screens.common.dialogs import FileDialog
+from t2itui.screens.common.dialogs import Dialog
 from t2itui.screens.compare.editing import ComparisonScores
 from t2itui.screens.compare.files import (
     AddPicture,
@@ -47,9 +47,9 @@ class Person:
 
     def __init__(self) -> None:
         self.answer: object = None
-        self.asked: list[FileDialog[Any]] = []
+        self.asked: list[Dialog[Any]] = []
 
-    async def __call__(self, dialog: FileDialog[Any]) -> object:
+    async def __call__(self, dialog: Dialog[Any]) -> object:
         self.asked.append(dialog)
         return self.answer
 
@@ -105,21 +105,21 @@ async def test_a_picture_must_be_in_the_library_and_a_file_a_comparison(session:
 
 async def test_scores_hold_for_their_pictures_and_cover_their_lines(session: Session) -> None:
     scores = ComparisonScores(session)
-    assert scores.of(REQUEST) is None and not scores.cover(REQUEST)
-    scores.found = await scores.compare(REQUEST)
+    assert scores.of(REQUEST) == () and not scores.cover(REQUEST)
+    scores.scored = await scores.compare(REQUEST)
+    assert scores.scored is not None
     assert scores.cover(REQUEST)
     longer = ComparisonRequest(
         pictures=REQUEST.pictures, lines=(*REQUEST.lines, Description(text="more"))
     )
-    assert scores.of(longer) is scores.found and not scores.cover(longer)
+    assert scores.of(longer) == scores.scored.found and not scores.cover(longer)
     heats = [row.heats for row in scores.table(longer, longer.lines).rows]
     assert heats[-1] == (None, None) and None not in heats[0]
     other = ComparisonRequest(pictures=("green_00.png",), lines=REQUEST.lines)
-    assert scores.of(other) is None and not scores.cover(other)
+    assert scores.of(other) == () and not scores.cover(other)
     person = Person()
     person.answer = target = Path.cwd() / "result.csv"
-    assert scores.found is not None
-    assert await ComparisonFiles(session, person).export(scores.found, REQUEST) == target
+    assert await ComparisonFiles(session, person).export(scores.of(REQUEST), REQUEST) == target
     assert isinstance(person.asked[-1], ExportComparison) and target.exists()
 
 
@@ -136,7 +136,7 @@ async def test_what_is_compared_is_said_in_a_line(session: Session) -> None:
     assert scores.words(two, 1) == "2 pictures by match · b.png · 2 descriptions"
     scores.turn_scorer()
     assert scores.words(two, 1).startswith("2 pictures by cosine")
-    scores.found = await scores.compare(REQUEST)
+    scores.scored = await scores.compare(REQUEST)
     assert "· among " in scores.words(REQUEST, 0) and "match: " in scores.words(REQUEST, 0)
 
 

@@ -1,5 +1,7 @@
 """What the heatmap draws of a comparison, and where."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.comparing.comparison import Comparison, Description, DescriptionScores, PictureScores
@@ -42,7 +44,7 @@ def comparison(pictures: int) -> Comparison:
 
 
 def test_one_picture_has_a_column_for_each_scorer_coloured_from_lowest_to_highest() -> None:
-    table = HeatTable.of(LINES, ("0.jpg",), comparison(1), ScorerKind.COSINE)
+    table = HeatTable.of(LINES, ("0.jpg",), (comparison(1),), ScorerKind.COSINE)
     assert table.columns == ("match", "cosine")
     shares = [[round(heat.share, 2) for heat in each.heats if heat] for each in table.rows[:3]]
     assert shares == [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]
@@ -54,14 +56,14 @@ def test_a_score_that_is_both_lowest_and_highest_has_a_colour_between() -> None:
     alone = Comparison(
         pictures=found.pictures, encoder="e", match="m", library=9, rows=found.rows[:1]
     )
-    (only,) = HeatTable.of(LINES[:1], found.pictures, alone, ScorerKind.MATCH).rows
+    (only,) = HeatTable.of(LINES[:1], found.pictures, (alone,), ScorerKind.MATCH).rows
     assert [heat.share for heat in only.heats if heat] == [0.5, 0.5]
 
 
 def test_several_pictures_have_a_column_each_under_the_chosen_scorer() -> None:
     found = comparison(3)
     for scorer, lowest in ((ScorerKind.COSINE, 0.1), (ScorerKind.MATCH, 0.9)):
-        table = HeatTable.of(LINES, found.pictures, found, scorer)
+        table = HeatTable.of(LINES, found.pictures, (found,), scorer)
         assert table.columns == ("0.jpg", "1.jpg", "2.jpg")
         first = table.rows[0].heats[0]
         assert first is not None
@@ -69,13 +71,38 @@ def test_several_pictures_have_a_column_each_under_the_chosen_scorer() -> None:
         assert first.share == pytest.approx(0.0 if scorer is ScorerKind.COSINE else 1.0)
 
 
+def test_under_several_encoders_each_picture_has_a_column_of_each() -> None:
+    one, other = (
+        comparison(2),
+        replace(comparison(2), encoder="x/other@1", rows=comparison(2).rows[:2]),
+    )
+    table = HeatTable.of(LINES, one.pictures, (one, other), ScorerKind.COSINE, ("x/e", "x/other@1"))
+    assert table.columns == ("0.jpg e", "0.jpg other", "1.jpg e", "1.jpg other")
+    heats = [[heat and (round(heat.score, 2), heat.share) for heat in each.heats]
+             for each in table.rows]  # fmt: skip
+    assert [heat and heat[0] for heat in heats[0]] == [0.1, 0.1, 0.2, 0.2]
+    assert heats[1][3] == (0.4, 1.0), "cosines are coloured by their own encoder's"
+    assert heats[2][1] is None and heats[2][0] is not None, "not scored by the other one yet"
+    alone = HeatTable.of(LINES, ("0.jpg",), (), ScorerKind.MATCH, ("a/e", "b/e"))
+    assert alone.columns == ("a/e", "b/e"), "whole names where the short ones are the same"
+    assert not alone.is_single and alone.rows[0].heats == (None, None)
+
+
+def test_match_has_one_scale_under_all_encoders() -> None:
+    one = comparison(1)
+    low = replace(one, encoder="x", rows=tuple(row(each.text, 0.9) for each in one.rows))
+    table = HeatTable.of(LINES[:3], one.pictures, (one, low), ScorerKind.MATCH, ("e", "x"))
+    shares = [[round(heat.share, 2) for heat in each.heats if heat] for each in table.rows]
+    assert shares == [[1.0, 0.0], [0.75, 0.0], [0.88, 0.0]]
+
+
 def test_scores_of_other_pictures_are_not_shown() -> None:
-    table = HeatTable.of(LINES, ("other.jpg",), comparison(1), ScorerKind.MATCH)
+    table = HeatTable.of(LINES, ("other.jpg",), (comparison(1),), ScorerKind.MATCH)
     assert all(each.heats == (None, None) for each in table.rows)
 
 
 def test_pairs_are_joined_in_the_margin() -> None:
-    table = HeatTable.of(LINES, ("0.jpg",), None, ScorerKind.MATCH)
+    table = HeatTable.of(LINES, ("0.jpg",), (), ScorerKind.MATCH)
     assert [each.mark for each in table.rows] == ["╭", "╰", "", ""]
 
 
@@ -99,7 +126,7 @@ def test_a_change_has_its_sign(change: float | None, words: str) -> None:
 @pytest.mark.parametrize("pictures", [1, 2, 30])
 def test_the_fields_fill_the_width_and_do_not_overlap(width: int, pictures: int) -> None:
     names = tuple(f"{number}.jpg" for number in range(pictures))
-    fields = lay_out(HeatTable.of(LINES, names, None, ScorerKind.MATCH), width)
+    fields = lay_out(HeatTable.of(LINES, names, (), ScorerKind.MATCH), width)
     assert fields[0].x == GUTTER
     assert all(field.width > 0 for field in fields)
     ends = [field.x + field.width for field in fields]
@@ -110,7 +137,7 @@ def test_the_fields_fill_the_width_and_do_not_overlap(width: int, pictures: int)
 
 def test_the_picture_under_the_cursor_comes_into_sight() -> None:
     names = tuple(f"{number}.jpg" for number in range(30))
-    table = HeatTable.of(LINES, names, None, ScorerKind.MATCH)
+    table = HeatTable.of(LINES, names, (), ScorerKind.MATCH)
     first = 0
     for column in (0, 5, 29, 28, 10, 0):
         first = first_in_sight(table, 80, first, column)

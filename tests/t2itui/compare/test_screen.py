@@ -15,16 +15,20 @@ from engine.comparing.known_scenes import example
 from engine.local.where import WordFinder
 from t2itui.graphics.picture import Picture
 from t2itui.screens.common.word_maps import WordBars
+from t2itui.screens.compare.files import ChooseEncoders
 from t2itui.screens.compare.pair import PairScreen
 from t2itui.screens.compare.screen import CompareScreen
 from t2itui.screens.compare.swaps import SwapScreen
+from t2itui.widgets.basics import Tick
 from tests.t2itui.compare.compare_library import (
     BLUE,
+    BLURRED,
     CHINESE,
     GREEN,
     RED,
     begun,
     drawn,
+    import_blurred,
     make_compare_library,
     scored,
     shown,
@@ -259,6 +263,54 @@ async def test_several_pictures_are_compared_by_either_scorer(home: Path) -> Non
         await scored(pilot, screen)
         assert screen.request.pictures == ("red_00.png",)
         assert screen.check_action("scorer", ()) is False
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_encoders_stand_side_by_side_with_what_sets_them_apart(
+    home: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    await import_blurred(home, tmp_path)
+    app = real_app(home)
+    async with app.run_test(size=size) as pilot:
+        screen = await begun(pilot, PICTURE, (GREEN, RED))
+        assert not screen.beside.display and screen.found is not None
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, ChooseEncoders))
+        dialog = app.screen
+        names = [str(each.label) for each in dialog.query(Tick)]
+        assert {ENCODER, BLURRED} <= set(names)
+        for encoder in (ENCODER, BLURRED):
+            dialog.query_one(f"#encoder-{names.index(encoder)}").focus()
+            await pilot.press("space")
+        await pilot.pause()
+        command = str(dialog.query_one("#command", Static).content)
+        assert f"--encoder {ENCODER}" in command and f"--encoder {BLURRED}" in command
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+        await scored(pilot, screen)
+        encoders = screen.request.encoders
+        assert set(encoders) == {ENCODER, BLURRED}
+        heading = drawn(screen)[0].split()
+        assert heading[1:3] == [name.partition("/")[2] for name in encoders]
+        told = str(screen.beside.content)
+        assert f"beside {encoders[0]}, paired by descriptions" in told
+        assert told.splitlines()[2].startswith("match") and told.endswith(encoders[1])
+        assert screen.beside.region.height == 5 + 1
+        assert screen.beside.region.bottom <= screen.size.height
+        # The cursor chooses whose figures stand beside, and whose pair opens.
+        await pilot.press("right")
+        assert (screen.picture, screen.encoder) == (0, 1)
+        assert screen.found is not None and screen.found.encoder == encoders[1]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PairScreen))
+        await pilot.press("y")
+        assert app.clipboard.endswith(f"--swaps --encoder {encoders[1]} -t '{GREEN}' red_00.png")
+        await pilot.press("down", "escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert (screen.heatmap.row, screen.encoder) == (1, 1)
+        await pilot.press("u")
+        await scored(pilot, screen)
+        assert screen.request.encoders == () and not screen.beside.display
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from engine.collections import BUILT_IN
 from engine.storybook.claims import is_true
-from engine.storybook.gallery import read_line, read_records
+from engine.storybook.gallery import read_line, read_masks, read_records
 from engine.storybook.suggestions import SUGGESTIONS, Suggestion
 from engine.storybook.vocabulary import ACTIONS, ANIMALS
 from engine.storybook.wording import Language
 from tools.storybook.gallery import (
     COUNT,
     FOR_EACH_SUGGESTION,
+    MASK_SIDE,
     gallery_scenes,
     make_record,
+    thing_masks,
     write_gallery,
     write_line,
 )
@@ -52,6 +56,19 @@ def test_a_written_gallery_reads_back_with_its_pictures(tmp_path: Path) -> None:
     for record in records:
         with Image.open(tmp_path / record.file) as image:
             assert (image.size, image.format) == ((512, 512), "WEBP")
+
+
+def test_the_masks_that_ship_are_where_the_things_of_the_pictures_are_drawn() -> None:
+    records, shipped = list(read_records(BUILT_IN.folder)), read_masks(BUILT_IN.masks)
+    assert {each.picture for each in shipped} == set(range(COUNT))
+    for number in range(0, COUNT, 60):
+        drawn = thing_masks(records[number].scene)
+        mine = {each.name: each.mask for each in shipped if each.picture == number}
+        assert list(mine) == list(drawn)
+        middles = (np.arange(MASK_SIDE) + 0.5) / MASK_SIDE
+        across, down = np.tile(middles, MASK_SIDE), np.repeat(middles, MASK_SIDE)
+        for name, mask in drawn.items():
+            assert (mine[name].holds(across, down) == mask.ravel()).all()
 
 
 def test_a_record_survives_its_line() -> None:
