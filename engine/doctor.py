@@ -19,6 +19,7 @@ from engine.errors import T2IError
 from engine.models.catalog import encoder_statuses, generator_statuses
 from engine.models.encoders import Encoders
 from engine.models.generators import Generators
+from engine.models.paths import INT8_SUFFIX
 from engine.results import Check
 from engine.settings import EngineSettings
 from engine.states import CheckState
@@ -41,6 +42,8 @@ async def examine(
         await _guarded("cache", _cache(cache)),
         await _guarded("models", _models(cache, encoders, generators)),
         await _guarded("device", _device(encoders)),
+        *([await _guarded("int8", _int8(settings, encoders))] if settings.int8 else []),
+        *_scoring(settings),
     ]
 
 
@@ -176,3 +179,25 @@ async def _models(cache: Cache, encoders: Encoders, generators: Generators) -> C
 
 async def _device(encoders: Encoders) -> Check:
     return Check(name="device", state=CheckState.OK, message=await encoders.probe())
+
+
+async def _int8(settings: EngineSettings, encoders: Encoders) -> Check:
+    from engine.models.quantized import recalled
+
+    info = await encoders.describe(encoders.configured)
+    found = recalled(settings, info.id)
+    message = f"int8 is asked for, and measured at the next index with {info.id}"
+    if found is not None:
+        message = found.sentence(info.id)
+        if found.is_worth:
+            message += f"; its embeddings are of {info.id}{INT8_SUFFIX}"
+    return Check(name="int8", state=CheckState.OK, message=message)
+
+
+def _scoring(settings: EngineSettings) -> list[Check]:
+    from engine.search.acceleration import measures
+
+    return [
+        Check(name="scoring", state=CheckState.OK, message=each.sentence())
+        for each in measures(settings)[-1:]
+    ]

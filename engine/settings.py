@@ -36,6 +36,8 @@ class EngineSettings:
     cells of sheets, each with a model process of its own; none leaves it to `device`."""
     dtype: str = NumberFormat.AUTO
     """auto, bf16, fp16 or fp32."""
+    int8: bool = False
+    """Index with the encoder above in int8 where that is measured to be faster on this CPU."""
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model process without work for so long gives its memory back; 0 keeps it."""
     decoders: int = 0

@@ -213,6 +213,8 @@ class NumberFormat(StrEnum):
     BF16 = "bf16"
     FP16 = "fp16"
     FP32 = "fp32"
+    INT8 = "int8"
+    """Linear layers in whole numbers of 8 bits, on a CPU (engine/models/quantized.py)."""
 
 
 class VectorLayout(StrEnum):

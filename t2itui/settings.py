@@ -57,7 +57,8 @@ CHOICES = {
     "scorer": search_scorers(),
     "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
     "device": tuple(device.value for device in Device),
-    "dtype": tuple(each.value for each in NumberFormat),
+    # int8 makes another encoder of a model, and has a setting of its own.
+    "dtype": tuple(each.value for each in NumberFormat if each is not NumberFormat.INT8),
     "generate": tuple(each.value for each in GenerateMode),
     "synthetic": tuple(each.value for each in Synthetic),
 }
@@ -99,6 +100,8 @@ class AppSettings:
     devices: str = ""
     """Several for indexing and sheets, as `0,1` for two GPUs; empty leaves it to `device`."""
     dtype: str = NumberFormat.AUTO
+    int8: bool = False
+    """Index in int8 where that is measured to be faster on this CPU; an encoder of its own."""
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
     states_gib: float = DEFAULT_STATES_GIB
@@ -138,6 +141,7 @@ class AppSettings:
             device=self.device,
             devices=read_devices(self.devices),
             dtype=self.dtype,
+            int8=self.int8,
             idle_seconds=self.idle_seconds,
             states_gib=self.states_gib,
             cluster=self.cluster,

@@ -36,6 +36,7 @@ from engine.library.pipeline import BatchCounts, IndexPipeline, write_scan
 from engine.library.plan import Blame, FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
 from engine.models.devices import read_devices
 from engine.models.input_spec import InputSpec
+from engine.models.paths import INT8_SUFFIX
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
 from engine.settings import EngineSettings
@@ -316,6 +317,9 @@ class Indexer:
     async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
         """Index the folders of `request` and return the closing sentence."""
         async with self._on_devices(request) as encoders:
+            if request.encoder is None and self._settings.int8 and not request.cluster:
+                source = await self._in_int8(encoders, job_id, report)
+                request = replace(request, encoder=source)
             if request.shards is not None:
                 from engine.library.sharding import ShardRun
 
@@ -339,6 +343,21 @@ class Indexer:
         if self._measure is not None:
             await self._measure(run.encoder_id, job_id, report)
         return sentence(summary)
+
+    async def _in_int8(self, encoders: PictureEncoders, job_id: int, report: Report) -> str | None:
+        """The configured encoder in int8, where that pays on this machine; None where not."""
+        from engine.models.quantized import measured
+
+        source, progress = self._settings.encoder, ProgressReporter(job_id, report)
+        try:
+            info = await encoders.describe(source)
+        except ModelMissingError:
+            return None
+        found = await measured(
+            self._settings, info, lambda stage: progress.report(stage, 0, unit=Unit.FILES)
+        )
+        report(JobNote(job_id=job_id, message=found.sentence(info.id)))
+        return f"{source}{INT8_SUFFIX}" if found.is_worth else None
 
     @asynccontextmanager
     async def _on_devices(self, request: IndexRequest) -> AsyncIterator[PictureEncoders]:

@@ -100,6 +100,7 @@ async def encoder_statuses(cache: Cache, encoders: Encoders) -> list[ModelStatus
 
 def known_encoder(model_id: str) -> KnownModel | None:
     """Return what is known of a model, whatever its revision."""
+    model_id = paths.without_int8(model_id)
     if model_id == BUILTIN_ENCODER.id:
         return BUILTIN_ENCODER
     name = paths.split_revision(model_id)[0]

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from engine import disk
 from engine.errors import EngineError
 from engine.models import paths
+from engine.models.devices import kind_and_number
 from engine.models.encoder_info import EncoderInfo, identify, read_encoder_info
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
 from engine.settings import EngineSettings
-from engine.states import ProcessState
+from engine.states import Device, NumberFormat, ProcessState
 
 MODULE = "engine.workers.encoder"
 TEXT_PRIORITY = 0
@@ -38,7 +39,7 @@ class LoadedEncoder:
     device: str
     """cuda, mps or cpu."""
     dtype: str
-    """bf16, fp16 or fp32."""
+    """bf16, fp16, fp32 or int8."""
     agreement: float | None
     """Smallest cosine between vectors in `dtype` and in fp32, over a probe; None for fp32."""
     warnings: tuple[str, ...]
@@ -130,9 +131,11 @@ class Encoders:
         """
         known = self._info.get(source)
         if known is None or not disk.is_folder(known.folder):
-            memory = self._settings.home / "encoders.json"
-            identity = await asyncio.to_thread(identify, source, memory)
-            known = await asyncio.to_thread(read_encoder_info, source, identity)
+            memory, model = self._settings.home / "encoders.json", paths.without_int8(source)
+            identity = await asyncio.to_thread(identify, model, memory)
+            known = await asyncio.to_thread(read_encoder_info, model, identity)
+            if model != source:
+                known = replace(known, id=known.id + paths.INT8_SUFFIX, source=source)
             self._info[source] = known
         return known
 
@@ -185,6 +188,12 @@ class Encoders:
             for text, vectors, spans in zip(texts, reply.arrays, reply.items("spans"), strict=True)
         ]
 
+    def resident(self, source: str) -> WorkerProcess | None:
+        """The process of a model that is in memory and has nothing to do; it starts none."""
+        host = self._hosts.get(source)
+        is_idle = host is not None and host.state().state is ProcessState.READY
+        return host.worker if host is not None and is_idle else None
+
     async def probe(self) -> str:
         """Say on which device, and in which number format, models run here."""
         worker = self._worker("", "device")
@@ -209,17 +218,23 @@ class Encoders:
     def _host(self, info: EncoderInfo) -> "_Host":
         host = self._hosts.get(info.source)
         if host is None:
-            worker = self._worker(str(info.folder), info.id)
+            is_int8 = info.source.endswith(paths.INT8_SUFFIX)
+            worker = self._worker(str(info.folder), info.id, is_int8=is_int8)
             host = self._hosts[info.source] = _Host(info, worker)
         return host
 
-    def _worker(self, folder: str, name: str) -> WorkerProcess:
-        if ":" in self._settings.device:
-            name += f"-{self._settings.device}"
+    def _worker(self, folder: str, name: str, *, is_int8: bool = False) -> WorkerProcess:
+        device, dtype = self._settings.device, self._settings.dtype
+        if is_int8:
+            # Nothing but a CPU has it: pictures that were embedded so are asked so everywhere.
+            is_cpu = kind_and_number(device)[0] == Device.CPU
+            device, dtype = device if is_cpu else Device.CPU, NumberFormat.INT8
+        if ":" in device:
+            name += f"-{device}"
         safe = "".join(c if c.isalnum() or c in "-_@." else "-" for c in name)
         return WorkerProcess(
             MODULE,
-            args=(folder, self._settings.device, self._settings.dtype),
+            args=(folder, device, dtype),
             log=self._settings.home / "logs" / f"encoder-{safe}.log",
             idle_seconds=self._settings.idle_seconds,
             silence_s=SILENCE_S,

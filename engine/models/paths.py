@@ -14,6 +14,8 @@ from engine.untrusted.documents import read_object
 _NAME = r"\w([\w.-]{0,94}\w)?"
 _HUB_ID = re.compile(rf"({_NAME}/)?{_NAME}(@[\w-][\w./-]*)?", re.ASCII)
 _INDEX = "model.safetensors.index.json"
+INT8_SUFFIX = "#int8"
+"""After the name of an encoder: the same model in int8, whose embeddings are others."""
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -23,6 +25,11 @@ def hub_cache() -> Path:
     home = os.environ.get("HF_HOME") or f"{home}/huggingface"
     legacy = os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
     return disk.expanded(Path(os.path.expandvars(os.environ.get("HF_HUB_CACHE") or legacy)))
+
+
+def without_int8(source: str) -> str:
+    """The name of the model itself."""
+    return source.removesuffix(INT8_SUFFIX)
 
 
 def split_revision(source: str) -> tuple[str, str]:
@@ -54,6 +61,7 @@ def repository(source: str) -> Path:
 
 def find_encoder(source: str) -> Path | None:
     """Return the folder that holds a complete copy of the model; None where there is none."""
+    source = without_int8(source)
     folder = as_folder(source)
     if folder is not None:
         return folder if is_complete(folder) else None

@@ -2,8 +2,9 @@
 
 DEVICE may be one of several of its kind, such as `cuda:1`.
 
-Calls: `load`, `texts`, `pixels`, `patches`, `tokens`, `device`. Torch is imported by the first call
-that needs it, so that the process listens, and can be told to end, from its first moment.
+Calls: `load`, `texts`, `pixels`, `patches`, `tokens`, `device`, `int8`, `hold`, `logits`. Torch is
+imported by the first call that needs it, so that the process listens, and can be told to end, from
+its first moment.
 """
 
 import os
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.errors import EngineError
 from engine.models.devices import see_only
 from engine.models.messages import Reply
+from engine.states import Device
 from engine.uncollected import uncollected
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
     from engine.workers.encoder_models import EncoderModel
+    from engine.workers.held_matrix import HeldMatrix
 
 
 class EncoderWorker:
@@ -31,6 +35,7 @@ class EncoderWorker:
         self._device = device
         self._dtype = dtype
         self._loaded: EncoderModel | None = None
+        self._held: HeldMatrix | None = None
 
     def load(self, call: Call) -> Reply:
         """Load the model and say how it runs."""
@@ -74,6 +79,40 @@ class EncoderWorker:
         spans = [[[start, end] for start, end in found if start < end] for found in tokenized.spans]
         return Reply(fields={"spans": spans}, arrays=states)
 
+    def int8(self, call: Call) -> Reply:
+        """Say how the model in int8 compares with the way it runs otherwise."""
+        model = self._model(call)
+        choice, agreement, gain = model.choice, 0.0, 0.0
+        if choice.device == Device.CPU:
+            from engine.workers.quantization import measure_int8
+
+            agreement, gain = measure_int8(
+                self._folder, model, lambda stage: call.report(stage=stage)
+            )
+        fields = {"device": choice.device, "dtype": choice.dtype}
+        return Reply(fields={**fields, "agreement": agreement, "gain": gain})
+
+    def hold(self, call: Call) -> Reply:
+        """Read the embeddings of a library from a file, in the place of those held before."""
+        from engine.workers.device import choose
+        from engine.workers.held_matrix import HeldMatrix
+
+        self._held = None
+        request = call.request
+        counts = [int(str(count)) for count in request.items("counts")]
+        choice = choose(self._device, self._dtype)
+        self._held = HeldMatrix.read(request.text("path"), counts, request.whole("dim"), choice)
+        held = self._held.choice
+        return Reply(fields={"device": held.device, "dtype": held.dtype})
+
+    def logits(self, call: Call) -> Reply:
+        """What a matcher gives a text for every picture of the library that is held."""
+        if self._held is None:
+            raise EngineError("no library is held here")
+        *weights, text = call.request.arrays
+        named = dict(zip(call.request.texts("weights"), weights, strict=True))
+        return Reply(arrays=[self._held.logits(named, text)])
+
     def device(self, call: Call) -> Reply:
         """Say where a model would run, without loading one."""
         from engine.workers.device import choose
@@ -110,6 +149,9 @@ def main() -> None:
             "patches": encoder.patches,
             "tokens": encoder.tokens,
             "device": encoder.device,
+            "int8": encoder.int8,
+            "hold": encoder.hold,
+            "logits": encoder.logits,
         }
     )
 

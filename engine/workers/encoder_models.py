@@ -19,7 +19,8 @@ from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
 from engine.models.families import Family, family_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
 from engine.models.local_head import LocalHead, read_local_head
-from engine.models.paths import read_json
+from engine.models.paths import INT8_SUFFIX, read_json
+from engine.models.quantized import MIN_INT8_AGREEMENT
 from engine.results import FloatArray
 from engine.states import Device, NumberFormat
 from engine.uncollected import uncollected
@@ -31,6 +32,7 @@ from engine.workers.local_states import (
     patch_states,
     token_states,
 )
+from engine.workers.quantization import quantized_copy
 
 Items = TypeVar("Items", bound=Sequence[object] | np.ndarray)
 
@@ -304,6 +306,17 @@ class EncoderModel:
             f"{dtype} agrees with fp32 only to {self.agreement:.4f} here, so fp32 is used"
         )
 
+    def quantize(self) -> None:
+        """Change the linear layers to int8, and note how far the vectors agree with fp32."""
+        expected = self._probe()
+        self._model = quantized_copy(self._model)
+        self.choice = replace(self.choice, dtype=NumberFormat.INT8)
+        self.agreement = float((self._probe() * expected).sum(1).min())
+
+    def embed_probe(self) -> None:
+        """Embed the probe's pictures, to see how long it takes."""
+        self._embed_pictures(_probe_pictures(self._spec.height, self._spec.width))
+
     def _probe(self) -> FloatArray:
         pixels = _probe_pictures(self._spec.height, self._spec.width)
         ids = self.tokenize(_PROBE_TEXTS).ids
@@ -360,6 +373,14 @@ def load_encoder(folder: Path, choice: Choice, report: Callable[[str], None]) ->
     encoder = EncoderModel(model, family, text_input, read_input_spec(folder), first, dim, head)
     if choice.dtype != NumberFormat.FP32:
         report(f"checking {choice.dtype}")
+    if choice.dtype == NumberFormat.INT8:
+        encoder.quantize()
+        if encoder.agreement is None or encoder.agreement < MIN_INT8_AGREEMENT:
+            raise ModelUnusableError(
+                f"the model in {folder} agrees in int8 with fp32 only to {encoder.agreement:.4f}",
+                hint=f"Name it without {INT8_SUFFIX}.",
+            )
+    elif choice.dtype != NumberFormat.FP32:
         encoder.shorten(choice.dtype)
     return encoder
 

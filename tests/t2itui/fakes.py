@@ -396,6 +396,7 @@ class FakeEngine:
         self.collection = FakeCollection()
         self.generation = FakeGeneration()
         self.words = FakeWords()
+        self.patch_progress: tuple[int, int] | None = None
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []
 
