@@ -80,6 +80,9 @@ class GeneratedRecord:
     cosine: float | None
     """With its prompt; None while it was not scored."""
     match: float | None
+    before_cosine: float | None
+    """Of the picture that it started from, with the same prompt; None where nobody asked."""
+    before_match: float | None
     seconds: float
     created_at: float
 
@@ -87,7 +90,8 @@ class GeneratedRecord:
 _SELECT = """
 select g.id, g.request_key, g.model_id, g.prompt, g.recipe, g.seed, g.verdict, g.library,
        g.picture_id, p.sha256, coalesce(p.width, 0), coalesce(p.height, 0), g.job_id,
-       g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match, g.seconds, g.created_at
+       g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match, g.before_cosine,
+       g.before_match, g.seconds, g.created_at
 from generated g left join pictures p on p.id = g.picture_id
 """
 
@@ -141,6 +145,14 @@ def note_scores(
     db.execute(
         "update generated set encoder_id = ?, matcher = ?, cosine = ?, match = ? where id = ?",
         [encoder_id, matcher, cosine, match, generated_id],
+    )
+
+
+def note_before(db: Database, generated_id: int, *, cosine: float, match: float) -> None:
+    """Keep how the picture that a generated one started from fits its prompt."""
+    db.execute(
+        "update generated set before_cosine = ?, before_match = ? where id = ?",
+        [cosine, match, generated_id],
     )
 
 

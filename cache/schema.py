@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -406,3 +406,10 @@ def m011_attached(db: Database) -> None:
     """Folders of shards whose embeddings and thumbnails stay where they lie."""
     for statement in _ATTACHED:
         db.execute(statement)
+
+
+@migrations()
+def m012_before(db: Database) -> None:
+    """How the pictures that others started from fit the prompts of these."""
+    for column in ("before_cosine real", "before_match real"):
+        db.execute(f"alter table generated add column {column}")

@@ -183,9 +183,10 @@ class CellPreview(JobEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellDone(JobEvent):
-    """A cell of a sheet has its picture with its scores, or came to nothing.
+    """A cell of a sheet has its picture, or came to nothing.
 
-    A later one has other scores: all cells are scored alike once the last one is painted.
+    Later ones have its scores: quick cells are scored several at a time, and all of them once more,
+    alike, when the last one is painted.
     """
 
     sheet_id: int

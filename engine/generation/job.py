@@ -18,7 +18,6 @@ from cache.generated import (
     note_choice,
     remove_generated,
 )
-from cache.pictures import find_by_sha
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import RejectedError
@@ -59,6 +58,14 @@ def picture_of(
             cosine=record.cosine,
             match=record.match,
         )
+    before = None
+    if record.before_cosine is not None and record.before_match is not None:
+        before = PromptScore(
+            encoder_id=record.encoder_id,
+            matcher=record.matcher,
+            cosine=record.before_cosine,
+            match=record.before_match,
+        )
     return GeneratedPicture(
         picture_id=record.picture_id or 0,
         path=record.path,
@@ -69,6 +76,7 @@ def picture_of(
         seconds=record.seconds,
         cached=cached,
         score=score,
+        before=before,
     )
 
 
@@ -230,11 +238,10 @@ class GenerationJob:
 
     async def _before(self, plan: _Plan) -> PromptScore | None:
         """How the picture that it starts from fits the prompt; None where no one can tell."""
-        sha256 = plan.digests.start
-        ids = await self._cache.read(find_by_sha, [sha256]) if sha256 else {}
-        if sha256 not in ids:
+        prompt, start = plan.parameters.prompt, plan.parameters.start_picture
+        if start is None or not prompt:
             return None
-        return await self._store.score(plan.parameters.prompt, ids[sha256], self._folders)
+        return await self._store.score_file(prompt, start, self._folders)
 
     async def _finish(
         self,
@@ -258,9 +265,11 @@ class GenerationJob:
             report(LibraryChanged(job_id=job_id, added=0))
         picture = replace(
             picture_of(record, assessment.score, cached=cached),
-            before=before,
             start_path="" if start is None else str(start),
         )
+        if before is not None:
+            picture = replace(picture, before=before)
+            await self._store.note_before(record, before)
         if picture.score is not None:
             report(PictureScored(job_id=job_id, picture=picture, score=picture.score))
         self.pictures.append(picture)

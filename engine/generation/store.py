@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from cache.generated import (
     GeneratedRecord,
     NewGenerated,
     list_generated,
+    note_before,
     note_scores,
     reconcile,
     store_generated,
@@ -106,10 +107,16 @@ class ScoresPrompts(Protocol):
         """What to load for an encoder."""
         ...
 
-    async def score(
-        self, text: str, picture_id: int, *, encoder_id: str, folders: tuple[Path, ...]
+    async def scores(
+        self, text: str, picture_ids: Sequence[int], *, encoder_id: str, folders: tuple[Path, ...]
+    ) -> Mapping[int, PromptScore]:
+        """Score pictures, as far as they have an embedding."""
+        ...
+
+    async def score_file(
+        self, text: str, path: Path, *, folders: tuple[Path, ...]
     ) -> PromptScore | None:
-        """Score a picture; None where it has no embedding."""
+        """Score any picture file as if the library had it."""
         ...
 
 
@@ -174,43 +181,64 @@ class GeneratedStore:
 
         `folders` names the library as a search does. Models that cannot be had become warnings.
         """
-        if record.picture_id is None:
-            return Assessment(score=None)
-        spaces, warnings = await self._spaces(record, folders)
-        seen: dict[str, bool] = {}
+        return (await self.assess_together([record], folders))[0]
+
+    async def assess_together(
+        self, records: Sequence[GeneratedRecord], folders: tuple[Path, ...]
+    ) -> list[Assessment]:
+        """Do as `assess` does with several pictures of one prompt and library, for the price of
+        little more than one."""
+        ids = [record.picture_id for record in records if record.picture_id is not None]
+        if not ids:
+            return [Assessment(score=None) for _ in records]
+        prompt = records[0].prompt
+        spaces, warnings = await self._spaces(prompt, folders)
+        seen: dict[str, set[int]] = {}
         for space in spaces:
             try:
-                seen[space.id] = await self._embed(record, space)
+                seen[space.id] = await self._embed(records[0].library, ids, space)
             except (EngineError, CacheError) as error:
                 warnings.append(f"not seen by {space.id}: {error.message}")
-        score = None
+        scores: Mapping[int, PromptScore] = {}
         if spaces and spaces[0].id in seen:
             try:
-                score = await self._scorer.score(
-                    record.prompt, record.picture_id, encoder_id=spaces[0].id, folders=folders
+                scores = await self._scorer.scores(
+                    prompt, ids, encoder_id=spaces[0].id, folders=folders
                 )
             except (EngineError, CacheError) as error:
                 warnings.append(f"not scored: {error.message}")
-        if score is not None:
-            await self._note(record, score)
-        return Assessment(score=score, warnings=tuple(warnings), is_new=any(seen.values()))
+        new = set[int]().union(*seen.values())
+        found = []
+        for record in records:
+            score = scores.get(record.picture_id or 0)
+            if score is not None:
+                await self._note(record, score)
+            is_new = record.picture_id in new
+            found.append(Assessment(score=score, warnings=tuple(warnings), is_new=is_new))
+        return found
 
-    async def score(
-        self, text: str, picture_id: int, folders: tuple[Path, ...]
+    async def score_file(
+        self, text: str, path: Path, folders: tuple[Path, ...]
     ) -> PromptScore | None:
-        """Score any picture of a library against a text; None where that cannot be done."""
+        """Score any picture file against a text; None where that cannot be done."""
         try:
-            space = (await self._scorer.spaces(text, folders))[0]
-            return await self._scorer.score(text, picture_id, encoder_id=space.id, folders=folders)
+            return await self._scorer.score_file(text, path, folders=folders)
         except (EngineError, CacheError):
             return None
 
+    async def note_before(self, record: GeneratedRecord, before: PromptScore) -> None:
+        """Keep how the picture that a generated one started from fits its prompt."""
+        with suppress(CacheError):
+            await self._cache.write(
+                note_before, record.id, cosine=before.cosine, match=before.match
+            )
+
     async def _spaces(
-        self, record: GeneratedRecord, folders: tuple[Path, ...]
+        self, prompt: str, folders: tuple[Path, ...]
     ) -> tuple[list[EncoderRecord], list[str]]:
         """The encoders of the library; the one of the settings where the library has none yet."""
         try:
-            return await self._scorer.spaces(record.prompt, folders), []
+            return await self._scorer.spaces(prompt, folders), []
         except EmptyLibraryError:
             return await self._first_space()
         except (EngineError, CacheError) as error:
@@ -223,19 +251,22 @@ class GeneratedStore:
             return [], [f"searches will not find it yet: {error.message}"]
         return [info.record], []
 
-    async def _embed(self, record: GeneratedRecord, space: EncoderRecord) -> bool:
-        """See to it that an encoder has seen a picture; whether it had not."""
+    async def _embed(
+        self, library: str, picture_ids: Sequence[int], space: EncoderRecord
+    ) -> set[int]:
+        """See to it that an encoder has seen pictures of a library; those that it had not."""
         waiting = await self._cache.read(
-            _without_embedding, self._settings.home, record.library, space.id
+            _without_embedding, self._settings.home, library, space.id, picture_ids
         )
-        if record.picture_id is not None and record.picture_id not in waiting:
-            return False
+        new = {*picture_ids} & {*waiting}
+        if not new:
+            return new
         source = await self._scorer.source_of(space)
         info = await self._encoders.describe(source)
         ids, pixels = await asyncio.to_thread(_read_pixels, waiting, info.spec)
         vectors = await self._encoders.embed_pixels(source, pixels)
         await self._cache.write(_enter, space, ids, vectors)
-        return True
+        return new
 
     async def _note(self, record: GeneratedRecord, score: PromptScore) -> None:
         with suppress(CacheError):
@@ -264,15 +295,20 @@ def new_picture(data: bytes, pixels: NDArray[np.uint8], side: int) -> NewPicture
     )
 
 
-def _without_embedding(db: Database, home: Path, library: str, encoder_id: str) -> dict[int, str]:
-    """Generated pictures of a library that an encoder has not seen, with their files."""
+def _without_embedding(
+    db: Database, home: Path, library: str, encoder_id: str, wanted: Sequence[int]
+) -> dict[int, str]:
+    """Pictures that an encoder has not seen of those wanted, and some others that were generated
+    for the library, with their files."""
     paths = {
         record.picture_id: record.path
         for record in list_generated(db, home, -1)
         if record.library == library and record.picture_id is not None
     }
-    ids = missing(db, encoder_id, list(paths))[:_EMBEDDED_ALONG]
-    return {picture_id: paths[picture_id] for picture_id in ids}
+    first = {*wanted}
+    waiting = missing(db, encoder_id, list(paths))
+    others = [picture_id for picture_id in waiting if picture_id not in first][:_EMBEDDED_ALONG]
+    return {id_: paths[id_] for id_ in [*first.intersection(waiting), *others]}
 
 
 def _read_pixels(paths: dict[int, str], spec: InputSpec) -> tuple[list[int], NDArray[np.uint8]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from engine.events import PromptScore, RetrievedPicture
 from engine.requests import Filters, SearchRequest
 from engine.results import Scores
 from engine.scoring import ranking
+from engine.search.pictures import QueryPictures
 from engine.search.resolve import QueryResolver
 from engine.search.scored_query import QueryScoring
 from engine.search.text_embedder import TextEmbedder
@@ -29,11 +31,13 @@ class PromptScorer:
         self,
         cache: Cache,
         embedder: TextEmbedder,
+        pictures: QueryPictures,
         resolver: QueryResolver,
         scoring: QueryScoring,
     ) -> None:
         self._cache = cache
         self._embedder = embedder
+        self._pictures = pictures
         self._resolver = resolver
         self._scoring = scoring
 
@@ -50,23 +54,47 @@ class PromptScorer:
         """What to load for an encoder, made sure that it is the one that the library knows."""
         return await self._embedder.check(encoder)
 
-    async def score(
-        self, text: str, picture_id: int, *, encoder_id: str, folders: tuple[Path, ...]
-    ) -> PromptScore | None:
-        """Score a picture; None where it has no embedding. Raises what a search raises."""
+    async def scores(
+        self, text: str, picture_ids: Sequence[int], *, encoder_id: str, folders: tuple[Path, ...]
+    ) -> dict[int, PromptScore]:
+        """Score pictures, as far as they have an embedding. Raises what a search raises."""
         request = _request(text, folders, encoder_id)
         query = await self._resolver.resolve(request, as_text=True)
         found = await self._scoring.score(query)
-        scores = found.scores
-        index = int(np.searchsorted(scores.picture_ids, picture_id))
-        if index >= len(scores.picture_ids) or scores.picture_ids[index] != picture_id:
+        scores, best = found.scores, await self._best(found.scores)
+        wanted = np.array(picture_ids, np.int64)
+        places = np.searchsorted(scores.picture_ids, wanted)
+        return {
+            picture_id: PromptScore(
+                encoder_id=encoder_id,
+                matcher=found.matcher,
+                cosine=float(scores.cosine[place]),
+                match=float(scores.match[place]),
+                best=best,
+            )
+            for picture_id, place in zip(picture_ids, places.tolist(), strict=True)
+            if place < len(scores.picture_ids) and scores.picture_ids[place] == picture_id
+        }
+
+    async def score_file(
+        self, text: str, path: Path, *, folders: tuple[Path, ...]
+    ) -> PromptScore | None:
+        """Score any picture file as if the library had it. Raises what a search raises."""
+        query = await self._resolver.resolve(_request(text, folders), as_text=True)
+        reference = await self._pictures.find_named(str(path))
+        if reference is None:
             return None
+        outside, _ = await self._pictures.embed(query.encoder, reference, offline=False)
+        answer = await self._scoring.score(query, outside=outside)
+        scores = answer.scores
+        # The library's own where it has the picture, or else the one that was put behind.
+        found = np.flatnonzero(scores.picture_ids == reference.picture_id)
+        place = int(found[0]) if len(found) else -1
         return PromptScore(
-            encoder_id=encoder_id,
-            matcher=found.matcher,
-            cosine=float(scores.cosine[index]),
-            match=float(scores.match[index]),
-            best=await self._best(scores),
+            encoder_id=query.encoder.id,
+            matcher=answer.matcher,
+            cosine=float(scores.cosine[place]),
+            match=float(scores.match[place]),
         )
 
     async def _best(self, scores: Scores) -> RetrievedPicture | None:

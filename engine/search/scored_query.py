@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +65,14 @@ from engine.search.text_embedder import TextEmbedder
 from engine.search.zeros import FoundZero, OnProgress, StartJob, Zeros
 from engine.states import ScorerKind, ZeroState
 
+T = TypeVar("T", bound=np.generic)
+
 if TYPE_CHECKING:
+    from engine.search.acceleration import Accelerator
     from engine.search.late_scoring import LateScores, LateScoring
 
+_OUTSIDE = np.iinfo(np.int64).max
+"""Stands for the id of a picture that the library does not have."""
 IN_LOOP = 2_000
 """So few pictures are scored at once; more, in a thread, while the event loop goes on."""
 
@@ -130,9 +135,12 @@ class QueryScoring:
         start: StartJob | None = None,
         late: Callable[[], LateScoring] | None = None,
         parts: Callable[[], PictureParts] | None = None,
+        accelerator: Callable[[], Accelerator] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
-        `late` nothing is scored by local states. With `parts` searches are answered by them."""
+        `late` nothing is scored by local states. With `parts` searches are answered by them,
+        with an `accelerator` a matcher may be scored in a model process."""
+        self._accelerator = accelerator
         self._cache = cache
         self._parts = parts
         self._part_zeros: dict[str, FoundZero] = {}
@@ -145,17 +153,29 @@ class QueryScoring:
         self._matchers: dict[tuple[str, int, int], Matcher] = {}
         self._own: tuple[Matcher, EmbeddingMatrix, tuple[Columns | None, int]] | None = None
 
-    async def score(self, query: ResolvedQuery, *, as_pairs: bool = False) -> ScoredQuery:
+    async def score(
+        self,
+        query: ResolvedQuery,
+        *,
+        as_pairs: bool = False,
+        outside: FloatArray | None = None,
+    ) -> ScoredQuery:
         """Score every picture in scope. Raises what texts, pictures and models raise.
 
-        `as_pairs` leaves the logits of `match` as they are for single pairs.
+        `as_pairs` leaves the logits of `match` as they are for single pairs. `outside` is the
+        embedding [dim] of a picture that the library does not have: it is scored as if it had, and
+        stands last.
         """
         with self.zeros.first():
-            return await self._score(query, as_pairs=as_pairs)
+            return await self._score(query, as_pairs=as_pairs, outside=outside)
 
-    async def _score(self, query: ResolvedQuery, *, as_pairs: bool) -> ScoredQuery:
+    async def _score(
+        self, query: ResolvedQuery, *, as_pairs: bool, outside: FloatArray | None
+    ) -> ScoredQuery:
         terms, used_model, cut = await self._terms(query)
         if self._parts is not None:
+            if outside is not None:
+                raise RequestError("a picture outside the library is not scored on a cluster")
             return await self._score_parts(
                 self._parts(), query, (terms, used_model, cut), as_pairs=as_pairs
             )
@@ -169,10 +189,11 @@ class QueryScoring:
             embedded = embedded.without_labels()
         else:
             embedded = await self._with_zero(query, embedded, rows)
+        embedded = await self._accelerated(query, embedded, rows)
         if matrix.count > IN_LOOP:
-            scores = await asyncio.to_thread(_scores, embedded, rows)
+            scores = await asyncio.to_thread(_scores, embedded, rows, outside)
         else:
-            scores = _scores(embedded, rows)
+            scores = _scores(embedded, rows, outside)
         return await self._finished(
             query,
             embedded,
@@ -182,6 +203,18 @@ class QueryScoring:
             absent=tuple(each.folder for each in matrix.absent),
             found_warnings=(*cut, *warnings.of_absent(matrix.absent)),
         )
+
+    async def _accelerated(
+        self, query: ResolvedQuery, embedded: _Embedded, rows: IdArray | None
+    ) -> _Embedded:
+        """With what the matcher gives the pictures, where a model process says that sooner."""
+        if self._accelerator is None or embedded.context.matcher is None:
+            return embedded
+        logits = await self._accelerator().logits(
+            query.encoder, embedded.context, embedded.vector, rows
+        )
+        context = replace(embedded.context, matcher_logits=logits)
+        return replace(embedded, context=context)
 
     async def _finished(
         self,
@@ -499,8 +532,52 @@ class QueryScoring:
         return self._own[2]
 
 
-def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
-    """The scores of all pictures, or of some rows."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """What the scorers gave pictures, before `match` is placed."""
+
+    picture_ids: IdArray
+    cosine: FloatArray
+    logits: QueryLogits
+    others: Mapping[str, FloatArray]
+
+    def followed_by(self, other: _Found) -> _Found:
+        """With other pictures behind these."""
+
+        def joined(own: NDArray[T] | None, its: NDArray[T] | None) -> NDArray[T] | None:
+            return None if own is None or its is None else np.concatenate([own, its])
+
+        one, two = self.logits, other.logits
+        return _Found(
+            picture_ids=np.concatenate([self.picture_ids, other.picture_ids]),
+            cosine=np.concatenate([self.cosine, other.cosine]),
+            logits=QueryLogits(
+                match=np.concatenate([one.match, two.match]),
+                label_free=joined(one.label_free, two.label_free),
+                itself=joined(one.itself, two.itself),
+            ),
+            others={
+                name: np.concatenate([values, other.others[name]])
+                for name, values in self.others.items()
+            },
+        )
+
+
+def _scores(embedded: _Embedded, rows: IdArray | None, outside: FloatArray | None = None) -> Scores:
+    """The scores of all pictures, or of some rows, and of one that the library does not have."""
+    found = _found(embedded, rows)
+    if outside is not None:
+        alone = replace(
+            embedded.context,
+            matrix=EmbeddingMatrix.of(outside[None], np.array([_OUTSIDE])),
+            own_pictures=None,
+        )
+        found = found.followed_by(_found(replace(embedded, context=alone), None))
+    return _placed(embedded, found.picture_ids, found.cosine, found.logits, found.others)
+
+
+def _found(embedded: _Embedded, rows: IdArray | None) -> _Found:
+    """What the scorers give all pictures, or some rows."""
     context = embedded.context
     matrix, cosine = context.matrix, embedded.vector @ context.matrix.columns
     found = {}
@@ -519,8 +596,12 @@ def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
         free = None if free is None else free[rows]
         itself = None if itself is None else itself[rows]
     cosine, match = found.pop(ScorerKind.COSINE), found.pop(ScorerKind.MATCH)
-    all_logits = QueryLogits(match=match, label_free=free, itself=itself)
-    return _placed(embedded, picture_ids, cosine, all_logits, found)
+    return _Found(
+        picture_ids=picture_ids,
+        cosine=cosine,
+        logits=QueryLogits(match=match, label_free=free, itself=itself),
+        others=found,
+    )
 
 
 def _placed(

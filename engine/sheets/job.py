@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,9 +43,18 @@ from engine.models.generators import Generators
 from engine.models.parameters import GenerationParameters
 from engine.sheets.request import Cell, SheetRequest, cells_of, painting_order
 from engine.sheets.sheet import Sheet
-from engine.states import CellState, Device, GenerationPhase, JobKind, OutputCheck, Unit
+from engine.states import CellState, GenerationPhase, JobKind, OutputCheck, Unit
 
 _STAGE = "painting the sheet"
+_QUICK_S = 5.0
+"""Where cells take less, the next one is asked for before the one at work is done: who waits for
+the generator meanwhile waits for two."""
+_SCORING_SHARE = 0.05
+"""Of the time, that scoring may take while cells are painted: quick cells are scored several at a
+time, those of one prompt for the price of one."""
+_SCORES_APART_S = 5.0
+"""What is stored waits no longer for its score."""
+_SCORED_AT_ONCE = 32
 
 
 async def stored(cache: Cache, request: SheetRequest) -> int:
@@ -56,10 +66,17 @@ async def stored(cache: Cache, request: SheetRequest) -> int:
     return await cache.write(write)
 
 
-class TakesTurn(Protocol):
-    """Gives the generator to a job for a block, after whoever waits for it already."""
+class Turns(Protocol):
+    """Who has the generator of the settings."""
 
-    def __call__(self, job_id: int) -> AbstractAsyncContextManager[None]: ...
+    def take(self, job_id: int) -> AbstractAsyncContextManager[None]:
+        """Give it to a job for a block, after whoever waits for it already."""
+        ...
+
+    @property
+    def is_wanted(self) -> bool:
+        """Somebody waits for it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +160,11 @@ class SheetRun:
 class SheetJob:
     """Paints a sheet; see JobWork.
 
-    On an accelerator a picture is stored and scored while the next one is being painted, and cells
-    that differ by their seed alone are painted together: sums over several pictures are rounded in
-    another order, so that single pixels may come out a level brighter or darker than alone. On a
-    CPU, where that wins nothing, each is painted alone.
+    A picture is stored and scored while the next one is being painted, which is asked for before
+    the one at work is done where cells are quick. On an accelerator cells that differ by their seed
+    alone are painted together: sums over several pictures are rounded in another order, so that
+    single pixels may come out a level brighter or darker than alone. On a CPU, where that wins
+    nothing, each is painted alone.
     """
 
     kind = JobKind.SHEET
@@ -159,20 +177,20 @@ class SheetJob:
         painters: Sequence[Generators],
         store: GeneratedStore,
         planner: SheetPlanner,
-        turn: TakesTurn | None,
+        turns: Turns | None,
         home: Path,
         folders: tuple[Path, ...],
         run: SheetRun,
     ) -> None:
-        """Each of the `painters` takes the next cells as soon as it is free; there is no `turn`
-        where nobody else uses them."""
+        """Each of the `painters` takes the next cells as soon as it is free; there are no
+        `turns` where nobody else uses them."""
         self.sheet = sheet
         """As far as it is painted."""
         self._cache = cache
         self._painters = painters
         self._store = store
         self._planner = planner
-        self._turn = turn
+        self._turns = turns
         self._home = home
         self._folders = folders
         self._is_paused = False
@@ -180,6 +198,9 @@ class SheetJob:
         self._storing = asyncio.Lock()
         self._records: dict[int, GeneratedRecord] = {}
         """Of the cells that have a picture, by their numbers."""
+        self._unscored: list[int] = []
+        """Cells whose pictures are stored, and not scored yet."""
+        self._scores_next = 0.0
 
     @property
     def title(self) -> str:
@@ -202,6 +223,21 @@ class SheetJob:
         plans = await self._planner.plan(self.sheet.request)
         await self._notice(plans, job_id, report)
         todo = await self._take_known(plans, job_id, report)
+        await self._score(job_id, report)
+        try:
+            await self._paint_all(todo, job_id, report)
+            if todo and not self._is_paused:
+                # By the library as it is now: what `match` is placed by moves while pictures join
+                # it, and bars are compared.
+                self._unscored = [*self._records]
+        finally:
+            rest = _Finishing()
+            rest.start(self._score(job_id, report, in_the_end=True))
+            await rest.wait()
+        return self._closing(len(plans) - len(todo))
+
+    async def _paint_all(self, todo: Sequence[CellPlan], job_id: int, report: Report) -> None:
+        """Have each generator paint what is left as soon as it is free."""
         left = deque(todo)
         lanes = [
             asyncio.create_task(self._paint(painter, left, job_id, report))
@@ -213,9 +249,6 @@ class SheetJob:
             for lane in lanes:
                 lane.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
-        if todo and not self._is_paused:
-            await self._score_alike(job_id, report)
-        return self._closing(len(plans) - len(todo))
 
     async def _paint(
         self, painter: Generators, left: deque[CellPlan], job_id: int, report: Report
@@ -225,41 +258,87 @@ class SheetJob:
         progress = _Progress(job_id, report, lambda: self.sheet)
         try:
             while left and not self._is_paused:
-                async with nullcontext() if self._turn is None else self._turn(job_id):
-                    most = await self._most_together(painter, left, job_id, report)
-                    # Another generator may have taken the last ones meanwhile.
-                    plans = _alike(left, most)
-                    if not plans:
-                        break
-                    images = await self._generate(painter, plans, progress)
-                await finishing.wait()
-                finishing.start(self._finish(plans, images, job_id, report, progress))
-                if images[0].device == Device.CPU:
-                    # Two processes with a thread a core each take twice as long as in turn.
-                    await finishing.wait()
+                async with nullcontext() if self._turns is None else self._turns.take(job_id):
+                    await self._paint_on(painter, left, finishing, progress, report)
         finally:
             await finishing.wait()
 
-    async def _most_together(
-        self, painter: Generators, left: Sequence[CellPlan], job_id: int, report: Report
-    ) -> int:
-        """How many cells a generator paints at once."""
-        if self._run.batch is not None or not left:
-            return self._run.batch or 1
-        bridge = EventBridge(report=report, job_id=job_id)
-        return await painter.most_together(left[0].source, bridge)
+    async def _paint_on(
+        self,
+        painter: Generators,
+        left: deque[CellPlan],
+        finishing: _Finishing,
+        progress: _Progress,
+        report: Report,
+    ) -> None:
+        """Paint cells until none is left, or until somebody else waits for the generator."""
+        asked: deque[_Asked] = deque()
+        depth, is_wanted = 1, False
+        try:
+            while True:
+                while len(asked) < depth and not (is_wanted or self._is_paused):
+                    before = asked[-1].plans[0] if asked else None
+                    if not (plans := await self._next(painter, left, before, progress)):
+                        break
+                    painting = asyncio.create_task(self._generate(painter, plans, progress))
+                    asked.append(_Asked(plans, painting))
+                if not asked:
+                    return
+                first = asked.popleft()
+                images = await first.painting
+                await finishing.wait()
+                finishing.start(self._finish(first.plans, images, progress, report))
+                depth = 2 if sum(image.seconds for image in images) < _QUICK_S else 1
+                is_wanted = self._turns is not None and self._turns.is_wanted
+        finally:
+            for each in asked:
+                each.painting.cancel()
+            await asyncio.gather(*(each.painting for each in asked), return_exceptions=True)
 
-    async def _score_alike(self, job_id: int, report: Report) -> None:
-        """Score all pictures once more, by the library as it is now.
+    async def _next(
+        self,
+        painter: Generators,
+        left: deque[CellPlan],
+        before: CellPlan | None,
+        progress: _Progress,
+    ) -> list[CellPlan]:
+        """The cells to ask a generator for next, behind one that it was asked for; mostly one."""
+        if left and before is not None and left[0].source != before.source:
+            return []  # Another model is loaded when this one's pictures are stored.
+        most = self._run.batch or 1
+        if left and self._run.batch is None:
+            most = await painter.most_together(left[0].source, progress.bridge(left[0]))
+        # Another generator may have taken the last ones meanwhile.
+        return _alike(left, most)
 
-        What `match` is placed by moves while pictures join the library, and bars are compared.
-        """
-        for done, (number, record) in enumerate(self._records.items()):
-            report(JobProgress(job_id=job_id, stage="scoring", done=done, total=len(self._records)))
-            before = self.sheet.cells[number].picture
-            score = (await self._store.assess(record, self._folders)).score
-            if before is not None and score is not None and _is_other(before.score, score):
-                self._take(number, replace(before, score=score), OutputCheck.FINE, job_id, report)
+    async def _score(self, job_id: int, report: Report, *, in_the_end: bool = False) -> None:
+        """Score the pictures of cells that wait for it, those of a prompt together."""
+        if not self._unscored:
+            return
+        began = time.monotonic()
+        numbers, self._unscored, done = self._unscored, [], 0
+        warnings: dict[str, None] = {}
+        for some in _by_prompt(numbers, self.sheet):
+            if in_the_end:
+                progress = JobProgress(
+                    job_id=job_id, stage="scoring", done=done, total=len(numbers)
+                )
+                report(progress)
+            done += len(some)
+            records = [self._records[number] for number in some]
+            found = await self._store.assess_together(records, self._folders)
+            warnings |= dict.fromkeys(found[0].warnings)
+            if any(each.is_new for each in found):
+                report(LibraryChanged(job_id=job_id, added=0))
+            for number, assessment in zip(some, found, strict=True):
+                before, score = self.sheet.cells[number].picture, assessment.score
+                if before is not None and score is not None and _is_other(before.score, score):
+                    scored = replace(before, score=score)
+                    self._take(number, scored, OutputCheck.FINE, job_id, report)
+        for warning in warnings:
+            report(JobNote(job_id=job_id, message=warning))
+        now = time.monotonic()
+        self._scores_next = now + min((now - began) / _SCORING_SHARE, _SCORES_APART_S)
 
     async def _notice(self, plans: Sequence[CellPlan], job_id: int, report: Report) -> None:
         """Say once which words a generator never met."""
@@ -281,7 +360,7 @@ class SheetJob:
             if record is None:
                 todo.append(plan)
             else:
-                await self._enter(plan, record, job_id, report, cached=True)
+                await self._enter(plan.number, record, job_id, report, cached=True)
         return todo
 
     async def _generate(
@@ -289,24 +368,23 @@ class SheetJob:
     ) -> list[GeneratedImage]:
         await check_room(self._cache, self._home)
         first = plans[0]
-        report = partial(progress.pass_on, first.number)
         return await painter.generate_batch(
             first.source,
             first.parameters,
             [plan.seed for plan in plans],
             preview=self._run.previews,
-            bridge=EventBridge(report=report, job_id=progress.job_id),
+            bridge=progress.bridge(first),
         )
 
     async def _finish(
         self,
         plans: Sequence[CellPlan],
         images: Sequence[GeneratedImage],
-        job_id: int,
-        report: Report,
         progress: _Progress,
+        report: Report,
     ) -> None:
-        """Store pictures, and score them."""
+        """Store pictures, and score what waits for it, if it is time."""
+        job_id = progress.job_id
         for warning in dict.fromkeys(each for image in images for each in image.warnings):
             report(JobNote(job_id=job_id, message=warning))
         for plan, image in zip(plans, images, strict=True):
@@ -317,31 +395,30 @@ class SheetJob:
                 record = await self._store.put(image, recipe, plan.spec, job_id)
                 if image.check is OutputCheck.FINE:
                     report(LibraryChanged(job_id=job_id, added=1))
-                await self._enter(plan, record, job_id, report, cached=False)
+                await self._enter(plan.number, record, job_id, report, cached=False)
                 progress.advance()
+        async with self._storing:
+            if time.monotonic() >= self._scores_next:
+                await self._score(job_id, report)
 
     async def _enter(
         self,
-        plan: CellPlan,
+        number: int,
         record: GeneratedRecord,
         job_id: int,
         report: Report,
         *,
         cached: bool,
     ) -> None:
-        """Score a stored picture, and note it as the cell's."""
+        """Note a stored picture as a cell's; its score comes later."""
         picture: GeneratedPicture | None = None
         if record.picture_id is not None:
-            assessment = await self._store.assess(record, self._folders)
-            for warning in assessment.warnings:
-                report(JobNote(job_id=job_id, message=warning))
-            if assessment.is_new:
-                report(LibraryChanged(job_id=job_id, added=0))
-            picture = picture_of(record, assessment.score, cached=cached)
-            self._records[plan.number] = record
+            picture = picture_of(record, cached=cached)
+            self._records[number] = record
+            self._unscored.append(number)
         if self.sheet.id:
-            await self._cache.write(set_cell, self.sheet.id, plan.number, record.id)
-        self._take(plan.number, picture, OutputCheck(record.verdict), job_id, report)
+            await self._cache.write(set_cell, self.sheet.id, number, record.id)
+        self._take(number, picture, OutputCheck(record.verdict), job_id, report)
 
     def _take(
         self,
@@ -388,6 +465,16 @@ def _is_other(before: PromptScore | None, after: PromptScore) -> bool:
     return before is None or (before.cosine, before.match) != (after.cosine, after.match)
 
 
+def _by_prompt(numbers: Sequence[int], sheet: Sheet) -> Iterator[Sequence[int]]:
+    """Cells in groups of one prompt, of at most _SCORED_AT_ONCE."""
+    rows: dict[int, list[int]] = {}
+    for number in numbers:
+        rows.setdefault(sheet.cells[number].cell.row, []).append(number)
+    for row in rows.values():
+        for start in range(0, len(row), _SCORED_AT_ONCE):
+            yield row[start : start + _SCORED_AT_ONCE]
+
+
 def _alike(left: deque[CellPlan], most: int) -> list[CellPlan]:
     """Take the next cells, as far as they differ by their seed alone; none where none is left."""
     taken: list[CellPlan] = []
@@ -397,6 +484,14 @@ def _alike(left: deque[CellPlan], most: int) -> list[CellPlan]:
             break
         taken.append(left.popleft())
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Cells that a generator was asked for together."""
+
+    plans: list[CellPlan]
+    painting: asyncio.Task[list[GeneratedImage]]
 
 
 class _Finishing:
@@ -437,6 +532,10 @@ class _Progress:
         """Say how many cells are done."""
         done, size = self._sheet().done, len(self._sheet().cells)
         self._reporter.report(_STAGE, done, size, unit=Unit.PICTURES, detail=detail)
+
+    def bridge(self, plan: CellPlan) -> EventBridge:
+        """What takes the messages of a generator about a cell."""
+        return EventBridge(report=partial(self.pass_on, plan.number), job_id=self.job_id)
 
     def pass_on(self, number: int, event: JobEvent) -> None:
         """Pass on what a generation of a cell reports; its steps as a detail of the whole."""

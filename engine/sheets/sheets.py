@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from functools import partial
 from statistics import median
 
 from cache.generated import GeneratedRecord, list_generated
@@ -157,7 +157,7 @@ class Sheets:
             painters=self._painters(devices),
             store=self._generation.store,
             planner=self._planner(request),
-            turn=None if devices else partial(self._jobs.turn, JobKind.GENERATE),
+            turns=None if devices else _GeneratorTurns(self._jobs),
             home=self._home,
             folders=self._generation.folders_of(request.library),
             run=run,
@@ -182,6 +182,22 @@ class Sheets:
     def _planner(self, request: SheetRequest) -> SheetPlanner:
         library = request.library
         return SheetPlanner(self._generators, lambda asked: self._generation.source(asked, library))
+
+
+@dataclass(frozen=True, slots=True)
+class _GeneratorTurns:
+    """Turns of the generator among the jobs that paint single pictures; see `Turns`."""
+
+    jobs: Jobs
+
+    def take(self, job_id: int) -> AbstractAsyncContextManager[None]:
+        """Wait for the generator, and have it for the block."""
+        return self.jobs.turn(JobKind.GENERATE, job_id)
+
+    @property
+    def is_wanted(self) -> bool:
+        """A single picture waits for it."""
+        return bool(self.jobs.waiting(JobKind.GENERATE))
 
 
 def _opened(record: SheetRecord, found: Mapping[int, GeneratedRecord]) -> Sheet:

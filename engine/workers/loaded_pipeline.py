@@ -1,5 +1,6 @@
 """A generator in its process: the pipeline, its previews, and the calls put into its words."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -106,18 +107,27 @@ class LoadedPipeline:
         return self._to_rgb
 
 
+STEPS_APART_S = 0.05
+"""Steps that are quicker are not all reported: each message wakes the program, which takes a core
+from the step."""
+
+
 class _CallWatcher:
     """Sends what a denoiser reports to the parent."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._total = 0
+        self._said_at = 0.0
 
     def check(self) -> None:
         self._call.check()
 
     def step(self, step: int, total: int, seconds_a_step: float) -> None:
-        self._total = total
+        self._total, now = total, time.monotonic()
+        if 1 < step < total and now - self._said_at < STEPS_APART_S:
+            return
+        self._said_at = now
         self._call.report(event=GenerationPhase.STEP, step=step, total=total, pace=seconds_a_step)
 
     def preview(self, rgb: str, width: int, height: int) -> None:

@@ -233,7 +233,7 @@ async def cancels(generators: Generators, request: GenerateRequest) -> None:
 
         def listen(event: JobEvent, stepping: asyncio.Event = stepping) -> None:
             is_step = phase_of(event) is GenerationPhase.STEP
-            if is_step and isinstance(event, GenerationProgress) and event.done == 3:
+            if is_step and isinstance(event, GenerationProgress) and event.done >= 3:
                 stepping.set()
 
         task = asyncio.create_task(generate(generators, replace(request, steps=500), seed, listen))

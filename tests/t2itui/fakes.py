@@ -398,6 +398,7 @@ class FakeEngine:
         self.generation = FakeGeneration()
         self.words = FakeWords()
         self.attachments = FakeAttachments()
+        self.patch_progress: tuple[int, int] | None = None
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []
 

@@ -127,7 +127,10 @@ class ColourGenerators(Generators):
         """Pictures that are best painted at once."""
         self.batches: list[int] = []
         """How many were asked for at once."""
+        self._process = asyncio.Lock()
+        """Which does one call after the other."""
         self.running = 0
+        """Calls that are not answered."""
         self.most_running = 0
         self.vocabulary: Vocabulary | None = None
         """Of the model that the library brings."""
@@ -170,11 +173,13 @@ class ColourGenerators(Generators):
         self.running += 1
         self.most_running = max(self.running, self.most_running)
         try:
-            self.previewed.append(preview)
-            await self._take_steps(parameters.steps, preview, bridge or EventBridge(report=_nobody))
-            self.seeds.append(seed)
-            self.sources.append(source)
-            return self._image(parameters, seed)
+            async with self._process:
+                self.previewed.append(preview)
+                bridge = bridge or EventBridge(report=_nobody)
+                await self._take_steps(parameters.steps, preview, bridge)
+                self.seeds.append(seed)
+                self.sources.append(source)
+                return self._image(parameters, seed)
         finally:
             self.running -= 1
 

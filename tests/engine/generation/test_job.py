@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 import pytest
+from PIL import Image
 
 from cache.errors import CacheFullError, CacheReadOnlyError
 from cache.receipts import get_receipt
@@ -438,3 +439,47 @@ async def test_a_variation_says_how_the_picture_before_fits(studio: StudioKit) -
     assert after.before.cosine < after.score.cosine
     assert after.start_path == start.path
     assert f"{after.before.match:.2f} before" in outcome.message
+
+
+async def test_a_start_picture_outside_the_library_is_scored_as_if_it_were_in_it(
+    studio: StudioKit, tmp_path: Path
+) -> None:
+    first = await studio.generation.start(RED)
+    await first.wait()
+    (inside,) = studio.generation.results(first.id)
+    outside = tmp_path / "elsewhere.png"
+    with Image.open(inside.path) as image:
+        image.save(outside, compress_level=0)
+    assert outside.read_bytes() != Path(inside.path).read_bytes(), "another content, as it is kept"
+    befores = []
+    for start in (Path(inside.path), outside):
+        job = await studio.generation.start(
+            GenerateRequest(prompt="a blue ball", seed=3, start_picture=start)
+        )
+        assert isinstance(await job.wait(), JobFinished)
+        (after,) = studio.generation.results(job.id)
+        assert after.before is not None
+        befores.append(after.before)
+    assert befores[1].cosine == pytest.approx(befores[0].cosine, abs=1e-4)
+    assert befores[1].match == pytest.approx(befores[0].match, abs=0.02)
+    assert befores[1].match < 0.5
+
+
+async def test_both_scores_of_before_and_after_are_there_in_the_next_session(
+    studio: StudioKit,
+) -> None:
+    first = await studio.generation.start(RED)
+    await first.wait()
+    (start,) = studio.generation.results(first.id)
+    job = await studio.generation.start(
+        GenerateRequest(prompt="a blue ball", seed=3, start_picture=Path(start.path))
+    )
+    await job.wait()
+    (now,) = studio.generation.results(job.id)
+    later = StudioKit(studio.cache, studio.settings)
+    (then,) = (await later.generation.details(job.id)).pictures
+    assert now.before is not None and now.score is not None
+    assert then.before is not None and then.score is not None
+    for one, other in ((now.before, then.before), (now.score, then.score)):
+        assert (one.cosine, one.match) == pytest.approx((other.cosine, other.match))
+    assert then.start_path == start.path

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean, stdev
 
 import pytest
@@ -60,7 +61,8 @@ async def until_cells(studio: StudioKit, count: int) -> None:
     enough = asyncio.Event()
 
     def look(event: JobEvent) -> None:
-        if len(studio.of(CellDone)) >= count:
+        cells = [event for event in studio.events if isinstance(event, CellDone)]
+        if len({event.number for event in cells}) >= count:
             enough.set()
 
     unsubscribe = studio.jobs.subscribe(look)
@@ -77,7 +79,8 @@ async def test_every_cell_has_its_picture_its_scores_and_its_event(
     assert [cell.state for cell in found.cells] == [CellState.PAINTED] * 6
     assert all(cell.score(ScorerKind.MATCH) is not None for cell in found.cells)
     events = [event for event in studio.events if isinstance(event, CellDone)]
-    assert [(event.sheet_id, event.number) for event in events[:6]] == [(1, n) for n in range(6)]
+    order = dict.fromkeys((event.sheet_id, event.number) for event in events)
+    assert [*order] == [(1, n) for n in range(6)]
     latest = {event.number: event.picture for event in events}
     assert latest == {cell.number: cell.picture for cell in found.cells}
     progress = [event for event in studio.events if isinstance(event, JobProgress)]
@@ -192,7 +195,6 @@ async def test_a_single_picture_slips_in_between_the_cells(
     await single.wait()
     assert studio.generators.seeds.index(99) < 5
     assert isinstance(await sheet_job.wait(), JobFinished)
-    assert studio.generators.most_running == 1
 
 
 async def test_cells_that_come_to_nothing_are_said_and_no_bar_counts_them(
@@ -272,12 +274,16 @@ async def test_all_cells_are_scored_alike_in_the_end_however_the_library_moved(
 ) -> None:
     asked: list[int] = []
 
-    async def moving(self: PromptScorer, text: str, picture_id: int, **_: object) -> PromptScore:
-        asked.append(picture_id)
+    async def moving(
+        self: PromptScorer, text: str, picture_ids: Sequence[int], **_: object
+    ) -> dict[int, PromptScore]:
+        asked.extend(picture_ids)
         match = 0.1 * len(asked) if len(asked) <= 6 else 0.8
-        return PromptScore(encoder_id="e", matcher="m", cosine=0.2, match=match)
+        score = PromptScore(encoder_id="e", matcher="m", cosine=0.2, match=match)
+        return dict.fromkeys(picture_ids, score)
 
-    monkeypatch.setattr(PromptScorer, "score", moving)
+    monkeypatch.setattr(PromptScorer, "scores", moving)
+    monkeypatch.setattr("engine.sheets.job._SCORES_APART_S", 0.0)
     found = await painted(sheets)
     assert scores_of(found, ScorerKind.MATCH) == [0.8] * 6
     opened = await sheets.open(found.id)
@@ -285,6 +291,67 @@ async def test_all_cells_are_scored_alike_in_the_end_however_the_library_moved(
     again = await painted(sheets)
     # Nothing was painted: those of the cache are asked for once, and no more.
     assert len(asked) == 18 and scores_of(again, ScorerKind.MATCH) == [0.8] * 6
+
+
+async def test_of_quick_cells_the_next_is_asked_for_while_one_is_painted(
+    studio: StudioKit, sheets: Sheets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most_s, together in ((5.0, 2), (0.1, 1)):
+        monkeypatch.setattr("engine.sheets.job._QUICK_S", most_s)
+        wide = replace(REQUEST, settings=GenerateRequest(prompt="", steps=together))
+        job = await sheets.start(wide)
+        await until_cells(studio, 1)
+        studio.generators.gate.is_open.clear()
+        for _ in range(50):
+            await asyncio.sleep(0.01)
+        assert studio.generators.running == together
+        # Both are given up at once.
+        job.cancel()
+        assert isinstance(await job.wait(), JobCancelled)
+        assert studio.generators.running == 0
+        studio.generators.gate.is_open.set()
+        studio.events.clear()
+
+
+async def test_quick_cells_are_scored_together_and_none_of_them_twice_in_between(
+    studio: StudioKit, sheets: Sheets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[int]] = []
+    scores = PromptScorer.scores
+
+    async def counted(
+        self: PromptScorer,
+        text: str,
+        picture_ids: Sequence[int],
+        *,
+        encoder_id: str,
+        folders: tuple[Path, ...],
+    ) -> dict[int, PromptScore]:
+        asked.append(picture_ids)
+        return await scores(self, text, picture_ids, encoder_id=encoder_id, folders=folders)
+
+    monkeypatch.setattr(PromptScorer, "scores", counted)
+    monkeypatch.setattr("engine.sheets.job._SCORES_APART_S", 600.0)
+    monkeypatch.setattr("engine.sheets.job._SCORING_SHARE", 1e-9)
+    wide = replace(REQUEST, axes=(read_axis("seed=1..20"),))
+    found = await painted(sheets, wide)
+    assert None not in [cell.score(ScorerKind.MATCH) for cell in found.cells]
+    # The first one at once, the others when it is time, and all in the end, prompt by prompt.
+    assert [len(ids) for ids in asked] == [1, 20, 20]
+
+
+async def test_a_stopped_sheet_scores_what_it_has_stored(
+    studio: StudioKit, sheets: Sheets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sheets.job._SCORES_APART_S", 600.0)
+    monkeypatch.setattr("engine.sheets.job._SCORING_SHARE", 1e-9)
+    job = await sheets.start(REQUEST)
+    await until_cells(studio, 4)
+    job.cancel()
+    assert isinstance(await job.wait(), JobCancelled)
+    opened = await sheets.open(1)
+    done = [cell for cell in opened.cells if cell.picture is not None]
+    assert len(done) >= 3 and all(cell.score(ScorerKind.MATCH) is not None for cell in done)
 
 
 async def test_rows_and_columns_sort_by_the_mean_of_either_scorer(

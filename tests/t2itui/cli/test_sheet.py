@@ -25,7 +25,7 @@ def test_json_streams_the_cells_and_ends_with_them_their_bars_and_the_job(paint:
     assert (head["type"], head["cells"], head["to_paint"], head["size"]) == ("sheet", 6, 6, 6)
     assert head["axes"] == [{"name": "seed", "values": ["1", "2", "3"]}]
     done = [line for line in lines if line["type"] == "cell_done"]
-    assert [line["cell"] for line in done[:6]] == list(range(6))
+    assert [*dict.fromkeys(line["cell"] for line in done)] == list(range(6))
     cells = [line for line in lines if line["type"] == "cell"]
     latest = {line["cell"]: line["match"] for line in done}
     assert [cell["match"] for cell in cells] == [latest[number] for number in range(6)]

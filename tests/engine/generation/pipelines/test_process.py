@@ -121,7 +121,9 @@ async def test_the_first_picture_tells_of_loading_steps_previews_and_decoding(
     assert loading[0].stage == "starting the model process"
     assert any(0 < event.done < event.total for event in loading)
     steps = [each for each in progress if each.phase is GenerationPhase.STEP]
-    assert [(step.done, step.total) for step in steps] == [(1, 3), (2, 3), (3, 3)]
+    counted = [(step.done, step.total) for step in steps]
+    # The one between is not told where it comes too soon after the first.
+    assert [one for one in counted if one != (2, 3)] == [(1, 3), (3, 3)] and len(counted) <= 3
     assert steps[0].eta_s and steps[-1].eta_s == 0
     previews = [event for event in events if isinstance(event, JobPreview)]
     assert previews and all(len(p.rgb) == p.width * p.height * 3 for p in previews)
@@ -150,7 +152,7 @@ async def test_cancelling_at_a_step_stops_the_work_and_keeps_the_model(
 
     def is_third_step(event: JobEvent) -> bool:
         is_step = phase_of(event) is GenerationPhase.STEP
-        return is_step and isinstance(event, GenerationProgress) and event.done == 3
+        return is_step and isinstance(event, GenerationProgress) and event.done >= 3
 
     events = await cancelled_at(generators, long, is_third_step)
     assert GenerationPhase.DECODING not in map(phase_of, events)
