@@ -43,6 +43,7 @@ async def examine(
         await _guarded("models", _models(cache, encoders, generators)),
         await _guarded("device", _device(encoders)),
         *([await _guarded("int8", _int8(settings, encoders))] if settings.int8 else []),
+        *_scoring(settings),
     ]
 
 
@@ -191,3 +192,12 @@ async def _int8(settings: EngineSettings, encoders: Encoders) -> Check:
         if found.is_worth:
             message += f"; its embeddings are of {info.id}{INT8_SUFFIX}"
     return Check(name="int8", state=CheckState.OK, message=message)
+
+
+def _scoring(settings: EngineSettings) -> list[Check]:
+    from engine.search.acceleration import measures
+
+    return [
+        Check(name="scoring", state=CheckState.OK, message=each.sentence())
+        for each in measures(settings)[-1:]
+    ]

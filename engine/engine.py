@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         WhereRequest,
     )
     from engine.results import Check, ModelStatus, Receipt, SearchResult, WhereResult
+    from engine.search.acceleration import Accelerator
     from engine.search.parts import PictureParts
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
@@ -96,7 +97,15 @@ class Engine:
             start,
             states=lambda: self.local_states,
             parts=(lambda: self.parts) if self.settings.cluster else None,
+            accelerator=(lambda: self.accelerator) if self._measures_beside else None,
         )
+
+    @cached_property
+    def accelerator(self) -> Accelerator:
+        """A matcher over a large library in an encoder's process."""
+        from engine.search.acceleration import Accelerator
+
+        return Accelerator(self.encoders, self.settings)
 
     @cached_property
     def parts(self) -> PictureParts:
@@ -127,6 +136,12 @@ class Engine:
 
         embedder = TextEmbedder(self.cache, self.encoders)
         return LocalStates(self.cache, self.encoders, embedder, self.settings)
+
+    @property
+    def patch_progress(self) -> tuple[int, int] | None:
+        """How many of how many pictures' patches are there, while somebody waits for many."""
+        states: LocalStates | None = vars(self).get("local_states")
+        return None if states is None else states.progress
 
     @cached_property
     def words(self) -> WordFinder:
@@ -255,7 +270,7 @@ class Engine:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
         for name in (
-            *("searcher", "parts", "indexer", "local_states"),
+            *("searcher", "accelerator", "parts", "indexer", "local_states"),
             *("generation", "generators", "encoders"),
         ):
             if (opened := vars(self).get(name)) is not None:

@@ -25,6 +25,7 @@ ALLOWED = {
     "engine/library/vector_files.py": "an archive is written",
     "engine/models/messages.py": "messages of the program's own processes, of at most 64 MB",
     "engine/storybook/gallery.py": "the records that ship",
+    "engine/workers/held_matrix.py": "vectors that the program wrote for this process",
     "engine/workers/pipelines.py": "weights, whose header was held against the file before",
     "engine/workers/training_run.py": "the checkpoint that a training wrote",
     "t2itui/settings.py": "the person's own settings",

@@ -188,6 +188,12 @@ class Encoders:
             for text, vectors, spans in zip(texts, reply.arrays, reply.items("spans"), strict=True)
         ]
 
+    def resident(self, source: str) -> WorkerProcess | None:
+        """The process of a model that is in memory and has nothing to do; it starts none."""
+        host = self._hosts.get(source)
+        is_idle = host is not None and host.state().state is ProcessState.READY
+        return host.worker if host is not None and is_idle else None
+
     async def probe(self) -> str:
         """Say on which device, and in which number format, models run here."""
         worker = self._worker("", "device")

@@ -61,6 +61,8 @@ class MatchContext:
     """The pictures as a matcher sees them that reads more than embeddings, [k, N]."""
     with_patches: int = 0
     """How many of these it saw with their patches."""
+    matcher_logits: FloatArray | None = None
+    """What the matcher gives the text of a query for every picture, [N], computed elsewhere."""
     backgrounds: Mapping[str, Background] = field(default_factory=dict)
     """By language; an empty name stands for every other language."""
     zeros: Mapping[tuple[str, str], Zero] = field(default_factory=dict)
@@ -166,7 +168,10 @@ def match_logits(
     """The logit of a text [dim] for every picture as a pair, [N]; `cosine` [N] is theirs."""
     if context.matcher is None:
         return label_free_logits(context, text, cosine, language)
-    logits = context.seen.each(partial(context.matcher.head.logits, text))
+    if context.matcher_logits is not None:
+        logits = context.matcher_logits.copy()
+    else:
+        logits = context.seen.each(partial(context.matcher.head.logits, text))
     if context.adds_label_free(language):
         logits += label_free_logits(context, text, cosine, language)
     return logits
@@ -294,7 +299,12 @@ def at_once(context: MatchContext, scorer: str, pictures: int) -> int:
 def _matcher_seconds(context: MatchContext, scorer: str) -> float:
     """For a text and a picture."""
     matcher = context.matcher_of(scorer)
-    return 0.0 if matcher is None else matcher.head.pair_weights * _WEIGHT_S
+    return 0.0 if matcher is None else matcher_seconds(matcher)
+
+
+def matcher_seconds(matcher: Matcher) -> float:
+    """About what a matcher takes for a text and a picture, on one core."""
+    return matcher.head.pair_weights * _WEIGHT_S
 
 
 def sampled(picture_ids: IdArray, most: int) -> tuple[IdArray, int]:

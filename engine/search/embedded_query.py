@@ -83,6 +83,7 @@ def scores_of(
             embedded.context,
             matrix=EmbeddingMatrix.of(outside[None], np.array([_OUTSIDE])),
             own_pictures=None,
+            matcher_logits=None,
         )
         found = found.followed_by(_found(replace(embedded, context=alone), None))
     return placed_scores(embedded, found.picture_ids, found.cosine, found.logits, found.others)

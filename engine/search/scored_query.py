@@ -61,6 +61,7 @@ from engine.search.zeros import FoundZero, OnProgress, StartJob, Zeros
 from engine.states import ScorerKind, ZeroState
 
 if TYPE_CHECKING:
+    from engine.search.acceleration import Accelerator
     from engine.search.late_scoring import LateScores, LateScoring
 
 IN_LOOP = 2_000
@@ -107,9 +108,12 @@ class QueryScoring:
         start: StartJob | None = None,
         late: Callable[[], LateScoring] | None = None,
         parts: Callable[[], PictureParts] | None = None,
+        accelerator: Callable[[], Accelerator] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
-        `late` nothing is scored by local states. With `parts` searches are answered by them."""
+        `late` nothing is scored by local states. With `parts` searches are answered by them,
+        with an `accelerator` a matcher may be scored in a model process."""
+        self._accelerator = accelerator
         self._cache = cache
         self._parts = parts
         self._part_zeros: dict[str, FoundZero] = {}
@@ -158,6 +162,7 @@ class QueryScoring:
             embedded = embedded.without_labels()
         else:
             embedded = await self._with_zero(query, embedded, rows)
+        embedded = await self._accelerated(query, embedded, rows)
         if matrix.count > IN_LOOP:
             scores = await asyncio.to_thread(scores_of, embedded, rows, outside)
         else:
@@ -171,6 +176,18 @@ class QueryScoring:
             absent=tuple(each.folder for each in matrix.absent),
             found_warnings=(*cut, *warnings.of_absent(matrix.absent)),
         )
+
+    async def _accelerated(
+        self, query: ResolvedQuery, embedded: EmbeddedQuery, rows: IdArray | None
+    ) -> EmbeddedQuery:
+        """With what the matcher gives the pictures, where a model process says that sooner."""
+        if self._accelerator is None or embedded.context.matcher is None:
+            return embedded
+        logits = await self._accelerator().logits(
+            query.encoder, embedded.context, embedded.vector, rows
+        )
+        context = replace(embedded.context, matcher_logits=logits)
+        return replace(embedded, context=context)
 
     async def _finished(
         self,

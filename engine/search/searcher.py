@@ -58,6 +58,7 @@ from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from engine.local.states import LocalStates
+    from engine.search.acceleration import Accelerator
     from engine.search.late_scoring import LateScoring
     from engine.search.parts import PictureParts
     from engine.search.tags import Tagger
@@ -88,9 +89,11 @@ class Searcher:
         start: StartJob | None = None,
         states: Callable[[], LocalStates] | None = None,
         parts: Callable[[], PictureParts] | None = None,
+        accelerator: Callable[[], Accelerator] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
-        `states` nothing can be ranked by them; `parts` answer in the place of a matrix here."""
+        `states` nothing can be ranked by them; `parts` answer in the place of a matrix here;
+        an `accelerator` may score in the place of numpy."""
         self._cache = cache
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
@@ -104,6 +107,7 @@ class Searcher:
             start,
             late=None if states is None else once(partial(_late_scoring, cache, states)),
             parts=parts,
+            accelerator=accelerator,
         )
         self.prompt_scorer = PromptScorer(
             cache, self._embedder, self._pictures, self._resolver, self._scoring

@@ -2,9 +2,9 @@
 
 DEVICE may be one of several of its kind, such as `cuda:1`.
 
-Calls: `load`, `texts`, `pixels`, `patches`, `tokens`, `device`, `int8`. Torch is imported by the
-first call that needs it, so that the process listens, and can be told to end, from the first moment
-on.
+Calls: `load`, `texts`, `pixels`, `patches`, `tokens`, `device`, `int8`, `hold`, `logits`. Torch is
+imported by the first call that needs it, so that the process listens, and can be told to end, from
+its first moment.
 """
 
 import os
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.errors import EngineError
 from engine.models.devices import see_only
 from engine.models.messages import Reply
 from engine.states import Device
@@ -23,6 +24,7 @@ from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
     from engine.workers.encoder_models import EncoderModel
+    from engine.workers.held_matrix import HeldMatrix
 
 
 class EncoderWorker:
@@ -33,6 +35,7 @@ class EncoderWorker:
         self._device = device
         self._dtype = dtype
         self._loaded: EncoderModel | None = None
+        self._held: HeldMatrix | None = None
 
     def load(self, call: Call) -> Reply:
         """Load the model and say how it runs."""
@@ -89,6 +92,27 @@ class EncoderWorker:
         fields = {"device": choice.device, "dtype": choice.dtype}
         return Reply(fields={**fields, "agreement": agreement, "gain": gain})
 
+    def hold(self, call: Call) -> Reply:
+        """Read the embeddings of a library from a file, in the place of those held before."""
+        from engine.workers.device import choose
+        from engine.workers.held_matrix import HeldMatrix
+
+        self._held = None
+        request = call.request
+        counts = [int(str(count)) for count in request.items("counts")]
+        choice = choose(self._device, self._dtype)
+        self._held = HeldMatrix.read(request.text("path"), counts, request.whole("dim"), choice)
+        held = self._held.choice
+        return Reply(fields={"device": held.device, "dtype": held.dtype})
+
+    def logits(self, call: Call) -> Reply:
+        """What a matcher gives a text for every picture of the library that is held."""
+        if self._held is None:
+            raise EngineError("no library is held here")
+        *weights, text = call.request.arrays
+        named = dict(zip(call.request.texts("weights"), weights, strict=True))
+        return Reply(arrays=[self._held.logits(named, text)])
+
     def device(self, call: Call) -> Reply:
         """Say where a model would run, without loading one."""
         from engine.workers.device import choose
@@ -126,6 +150,8 @@ def main() -> None:
             "tokens": encoder.tokens,
             "device": encoder.device,
             "int8": encoder.int8,
+            "hold": encoder.hold,
+            "logits": encoder.logits,
         }
     )
 
