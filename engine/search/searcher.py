@@ -105,7 +105,7 @@ class Searcher:
             self._pictures,
             self._resolver,
             start,
-            late=None if states is None else once(partial(_late_scoring, cache, states)),
+            late=None if states is None else once(partial(_late_scoring, cache, states, settings)),
             parts=parts,
             accelerator=accelerator,
         )
@@ -389,11 +389,13 @@ def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> R
     )
 
 
-def _late_scoring(cache: Cache, states: Callable[[], LocalStates]) -> LateScoring:
+def _late_scoring(
+    cache: Cache, states: Callable[[], LocalStates], settings: EngineSettings
+) -> LateScoring:
     """Imported when a query is ranked by it: most are not."""
     from engine.search.late_scoring import LateScoring
 
-    return LateScoring(cache, states())
+    return LateScoring(cache, states(), settings.rerank)
 
 
 def _finite(values: Mapping[str, FloatArray], index: int) -> dict[str, float]:
