@@ -55,6 +55,7 @@ from engine.search.scored_query import QueryScoring
 from engine.search.text_embedder import TextEmbedder, random_prompts
 from engine.search.zeros import STAGE, StartJob, Zeros, report_to
 from engine.settings import EngineSettings
+from engine.states import ScorerKind
 
 if TYPE_CHECKING:
     from engine.local.states import LocalStates
@@ -172,6 +173,16 @@ class Searcher:
         """Answer a query that nobody asked: as `scored` does, but without keeping the receipt."""
         started = time.perf_counter()
         return await self._answer(await self._resolver.resolve(request), started, keep=False)
+
+    async def first_look(self, request: SearchRequest) -> SearchResult:
+        """What there is to see at once of a query whose scorer takes long; nothing is kept.
+
+        Ranked by cosine, with the match that needs no training. Raises as `scored` does.
+        """
+        started = time.perf_counter()
+        quick = replace(request, scorer=ScorerKind.COSINE)
+        query = replace(await self._resolver.resolve(quick), matcher_id=None)
+        return await self._answer(query, started, keep=False)
 
     async def compare(self, request: SearchRequest) -> SearchResult:
         """As `preview`, but `match` is that of each pair for itself, whatever the library holds.
