@@ -137,6 +137,12 @@ class Engine:
         embedder = TextEmbedder(self.cache, self.encoders)
         return LocalStates(self.cache, self.encoders, embedder, self.settings)
 
+    @property
+    def patch_progress(self) -> tuple[int, int] | None:
+        """How many of how many pictures' patches are there, while somebody waits for many."""
+        states: LocalStates | None = vars(self).get("local_states")
+        return None if states is None else states.progress
+
     @cached_property
     def words(self) -> WordFinder:
         """Where in pictures words are."""

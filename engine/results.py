@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Row types of the cache that screens and commands read, as the engine hands them out.
+from cache.attached import AttachedRecord as AttachedRecord
 from cache.embeddings import EncoderRecord as EncoderRecord
 from cache.files import FailureRecord as FailureRecord
 from cache.files import FolderRecord as FolderRecord

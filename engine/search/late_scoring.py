@@ -34,7 +34,7 @@ from engine.search.resolve import ResolvedQuery
 from engine.search.stored_zeros import digest_of
 from engine.search.text_embedder import random_prompts
 
-_VERSION = "maxsim 1"
+_VERSION = "maxsim 2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import BinaryIO, TypeAlias
 
-from engine.errors import EngineError, OutOfMemoryError, T2IError
+from engine.errors import EngineError, T2IError, shortage
 from engine.models import messages as wire
 from engine.models.messages import Json, Reply
 
@@ -171,9 +171,9 @@ def _answer(call: Call, handlers: Mapping[str, Handler]) -> Reply:
         return Reply(fields={"id": call.number, "cancelled": True})
     except T2IError as error:
         return _failure(call, error)
-    except MemoryError:
-        return _failure(call, OutOfMemoryError(f"there was not enough memory for '{call.op}'"))
     except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
+        if (short := shortage(error)) is not None:
+            return _failure(call, short)
         traceback.print_exc()
         summary = f"'{call.op}' failed in a worker process: {type(error).__name__}: {error}"
         return _failure(call, EngineError(summary))

@@ -89,6 +89,12 @@ def looking_words(engine: Engine | None) -> str:
     return _waiting_words(engine, "looking for the words…")
 
 
+def patch_words(engine: Engine | None) -> str:
+    """Return how far the patches are that late interaction waits for; empty while it does not."""
+    looked = None if engine is None else engine.patch_progress
+    return "" if looked is None else f"patches of {looked[0]:,} of {looked[1]:,} pictures"
+
+
 def _waiting_words(engine: Engine | None, at_work: str) -> str:
     states = engine.encoders.state() if engine is not None else ()
     is_loading = any(state.state is ProcessState.LOADING for state in states)

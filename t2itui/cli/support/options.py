@@ -17,6 +17,7 @@ from engine import disk, numbers
 from engine.states import JobKind, ProcessState
 from t2itui.cli.support.paths import GivenPath
 from t2itui.text.plain import plain
+from t2itui.text.words import patch_words
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -156,8 +157,8 @@ async def _show(engine: Engine, task: asyncio.Future[T]) -> None:
                 worker for worker in engine.encoders.state() if worker.state is not ProcessState.OFF
             ]
             words = "; ".join(f"{worker.source}: {worker.state}" for worker in busy) or "searching"
-            if (looked := engine.local_states.progress) is not None:
-                words += f", patches of {looked[0]} of {looked[1]} pictures"
+            if patches := patch_words(engine):
+                words += f", {patches}"
             seconds = time.monotonic() - started
             shown = Text(f"{plain(words)}  {seconds:.0f} s, Ctrl-C stops")
             status.update(shown, spinner="line")

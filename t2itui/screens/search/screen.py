@@ -40,7 +40,7 @@ from t2itui.session import (
     ReplayReceipt,
     ShowScreen,
 )
-from t2itui.text.words import counted, filter_words
+from t2itui.text.words import counted, filter_words, patch_words
 from t2itui.widgets.basics import Backdrop, Panel
 
 if TYPE_CHECKING:
@@ -240,11 +240,15 @@ class SearchScreen(AppScreen):
         self.waiting.begin()
 
     def _show_waiting(self, seconds: float) -> None:
-        what = "searching" if self.session.engine is not None else "opening the cache"
+        engine = self.session.engine
+        what = "searching" if engine is not None else "opening the cache"
         if loading := self._loading():
             what = f"loading {loading}"
         elif self._has_first:
-            what = f"by cosine so far; scoring by {self.session.settings.scorer}"
+            work = patch_words(engine) or f"scoring by {self.session.settings.scorer}"
+            what = f"by cosine so far; {work}"
+        elif patches := patch_words(engine):
+            what = patches
         self.route_line.show_waiting(what, seconds)
 
     def _loading(self) -> str:

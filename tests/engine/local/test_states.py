@@ -1,5 +1,6 @@
 """Local states of a library: computed once, kept, and answered without a model from then on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -110,6 +111,27 @@ async def test_damaged_states_are_computed_anew_and_a_changed_file_is_told(engin
     (folder / "01.png").unlink()
     found = await engine.local_states.of_pictures(encoder, ids)
     assert set(found.failed) == {ids[1]}
+
+
+async def test_a_look_that_is_cancelled_keeps_what_it_came_to(engine: Engine) -> None:
+    encoder, ids = await encoder_of(engine), await ids_of(engine)
+    await engine.local_states.clear()
+    seen: list[object] = []
+
+    def stop_after_a_batch(done: int, of: int) -> None:
+        seen.append(engine.patch_progress)
+        if done:
+            task.cancel()
+
+    task = asyncio.ensure_future(
+        engine.local_states.of_pictures(encoder, ids, on_progress=stop_after_a_batch)
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == [(0, COUNT), (16, COUNT)]
+    assert engine.patch_progress is None
+    (usage,) = await engine.local_states.usage()
+    assert usage.pictures in (15, 16), "one of them could not be read"
 
 
 async def test_texts_have_states_that_are_kept(engine: Engine) -> None:

@@ -215,6 +215,20 @@ async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:
         await until(pilot, lambda: "cpu bf16" in app.query_one(StatusText).render().plain)
 
 
+async def test_how_many_pictures_are_looked_at_is_said_while_their_patches_are_waited_for() -> None:
+    engine = FakeEngine()
+    engine.searcher.gate = asyncio.Event()
+    engine.patch_progress = 16, 200
+    app = fake_app(engine, start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = search_screen(app)
+        await until(pilot, lambda: "patches of 16 of 200 pictures" in words(screen.route_line))
+        engine.patch_progress = 32, 200
+        await until(pilot, lambda: "patches of 32 of 200 pictures" in words(screen.route_line))
+        await pilot.press("escape")
+        assert words(screen.route_line) == "cancelled"
+
+
 async def test_a_decision_goes_with_the_text_that_it_was_about(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
