@@ -271,7 +271,7 @@ class Engine:
         await self.jobs.aclose()
         for name in (
             *("searcher", "accelerator", "parts", "indexer", "local_states"),
-            *("sheets", "generators", "encoders"),
+            *("generation", "generators", "encoders"),
         ):
             if (opened := vars(self).get(name)) is not None:
                 await opened.aclose()
