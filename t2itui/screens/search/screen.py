@@ -276,6 +276,7 @@ class SearchScreen(AppScreen):
         if self.is_waiting:
             self.results.suit(self.body.size)
             self.results.show(listing)
+            self.results.show_receipt(None)
             self.show_body(BodyPart.RESULTS)
 
     def show_answer(self, listing: Listing) -> None:
