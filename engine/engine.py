@@ -280,7 +280,7 @@ class Engine:
         """Cancel what runs, end the model processes and close the cache."""
         for name in (
             *("jobs", "searcher", "accelerator", "parts", "indexer", "local_states"),
-            *("sheets", "generators", "encoders"),
+            *("generation", "generators", "encoders"),
         ):
             if (opened := vars(self).get(name)) is not None:
                 await opened.aclose()

@@ -8,12 +8,14 @@ EngineError
 ├── ModelUnusableError    the weights are there but cannot be used
 ├── DownloadError         a model cannot be fetched: no network, no such model, no room
 ├── WorkerDiedError       a model process ended or hung; the next request starts a new one
-├── OutOfMemoryError      a model process ran out of memory
+├── OutOfMemoryError      a model process, or the program itself, ran out of memory
 ├── PictureError          a file cannot be read as a picture
 ├── RejectedError         every picture of a job came out black, as no numbers, or blocked
 ├── ClusterError          a cluster cannot be reached, is lost, or Ray is not installed
 └── VectorsError          imported vectors are malformed
 """
+
+import errno
 
 from cache.errors import CacheBusyError as CacheBusyError
 from cache.errors import CacheDamagedError as CacheDamagedError
@@ -64,7 +66,7 @@ class WorkerDiedError(EngineError):
 
 
 class OutOfMemoryError(EngineError):
-    """A model process had not enough memory for the request."""
+    """There was not enough memory for the request."""
 
 
 class PictureError(EngineError):
@@ -81,3 +83,27 @@ class ClusterError(EngineError):
 
 class VectorsError(EngineError):
     """Imported vectors have a wrong shape, type, value or encoder."""
+
+
+_SHORT = frozenset({errno.ENOMEM, errno.EAGAIN})
+
+
+def shortage(error: BaseException) -> OutOfMemoryError | None:
+    """Want of memory, threads or processes, as Python has many words for it; None for all else."""
+    match error:
+        case MemoryError():
+            is_short = True
+        case OSError():
+            is_short = error.errno in _SHORT
+        case ImportError():
+            words = str(error)
+            is_short = "failed to map segment" in words or "allocate memory" in words
+        case _:
+            is_short = type(error) is RuntimeError and "start new thread" in str(error)
+    if not is_short:
+        return None
+    return OutOfMemoryError(
+        "the system gives this program no more memory, threads or processes",
+        hint="End other programs, or raise the limit that is set (ulimit, a container, a batch"
+        " system). What was done so far is kept: run the same again.",
+    )

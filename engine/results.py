@@ -12,6 +12,7 @@ from engine.states import CheckState, ModelKind, Route, ZeroState
 
 if TYPE_CHECKING:
     # Row types of the cache that screens and commands read, as the engine hands them out.
+    from cache.attached import AttachedRecord as AttachedRecord
     from cache.embeddings import EncoderRecord as EncoderRecord
     from cache.files import FailureRecord as FailureRecord
     from cache.files import FolderRecord as FolderRecord
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cache.states import StatesUsage as StatesUsage
 
 _ROW_TYPES = {
+    "AttachedRecord": "cache.attached",
     "EncoderRecord": "cache.embeddings",
     "FailureRecord": "cache.files",
     "FolderRecord": "cache.files",

@@ -48,5 +48,7 @@ class EngineSettings:
     """Pixels of a thumbnail's longer edge."""
     states_gib: float = DEFAULT_STATES_GIB
     """What the states of patches may take in the cache; those used longest ago go first."""
+    paint_cluster: str = ""
+    """The address of the Ray cluster that paints; empty paints here."""
     cluster: str = ""
     """The address of the Ray cluster that searches attached shards; empty searches them here."""

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.events import JobEvent
     from engine.generation.request import GenerateRequest
-    from engine.requests import ImportRequest, IndexRequest
+    from engine.requests import AttachRequest, ImportRequest, IndexRequest
 
 OpenResources = Callable[[], AbstractAsyncContextManager["Engine"]]
 """Called in a thread, so that what it imports does not hold up the screen."""
@@ -356,13 +356,17 @@ class T2ITuiApp(App[None]):
 
         engine, home = self.session.engine, self.session.home
         if engine is not None:
-            encoder = engine.settings.encoder
-            form = AddFolder(home, models=await engine.models(), default_encoder=encoder)
-            self.push_screen(form, self._index)
+            form = AddFolder(
+                home,
+                models=await engine.models(),
+                default_encoder=engine.settings.encoder,
+                holds_shards=engine.attachments.holds_shards,
+            )
+            self.push_screen(form, self._start)
 
-    def _index(self, request: IndexRequest | None) -> None:
+    def _start(self, request: IndexRequest | AttachRequest | None) -> None:
         if request is not None and self.session.engine is not None:
-            self.session.engine.index(request)
+            self.session.engine.start(request)
 
     def _ask_for_vectors(self) -> None:
         from t2itui.screens.library.forms import ImportVectors

@@ -106,6 +106,8 @@ class AppSettings:
     """A model without work for so long gives its memory back; 0 keeps it."""
     states_gib: float = DEFAULT_STATES_GIB
     """What the states of patches, by which words are found in pictures, may take in the cache."""
+    paint_cluster: str = ""
+    """Address of a Ray cluster that paints; empty paints here."""
     cluster: str = ""
     """Address of a Ray cluster that searches attached shards; empty searches them here."""
     jobs_go_on: bool = False
@@ -144,6 +146,7 @@ class AppSettings:
             int8=self.int8,
             idle_seconds=self.idle_seconds,
             states_gib=self.states_gib,
+            paint_cluster=self.paint_cluster,
             cluster=self.cluster,
         )
 

@@ -146,7 +146,7 @@ def lost(address: str) -> ClusterError:
     """The error of a cluster that is gone."""
     return ClusterError(
         f"the cluster at {address} is lost: its head does not answer any more",
-        hint="Shards that are done are kept. Start the cluster, and run the same again.",
+        hint="What is done is kept. Start the cluster, and run the same again.",
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from cache.files import FailureRecord
 from cache.mapped import UsedBlock
 from engine.cluster.connection import lost
+from engine.cluster.painting import PaintOrder
 from engine.cluster.probe import NodeReport
 from engine.cluster.shard_making import ShardOrder
 from engine.cluster.shard_search import SentQuery
@@ -54,8 +55,11 @@ def check_installed() -> None:
 class ClusterHost:
     """One cluster, as long as the program needs it."""
 
-    def __init__(self, address: str, settings: EngineSettings) -> None:
-        """Raises ClusterError where Ray is not installed."""
+    def __init__(
+        self, address: str, settings: EngineSettings, *, idle_seconds: float = 0.0
+    ) -> None:
+        """After `idle_seconds` without a call the cluster is let go of (0: never). Raises
+        ClusterError where Ray is not installed."""
         check_installed()
         self.address = address
         self._process = WorkerProcess(
@@ -64,6 +68,7 @@ class ClusterHost:
             log=settings.home / "logs" / "cluster.log",
             grace_s=_GRACE_S,
             silence_s=_SILENCE_S,
+            idle_seconds=idle_seconds,
         )
 
     async def probe(self, folders: Sequence[str]) -> list[NodeReport]:
@@ -145,6 +150,15 @@ class ClusterHost:
         reply = await self._call("vectors", {"rows_of": list(rows)}, None, list(rows.values()))
         floats = [array.astype(np.float32, copy=False) for array in reply.arrays]
         return dict(zip(_shards(reply), floats, strict=True))
+
+    async def room(self) -> int:
+        """How many pictures can be painted at once. Raises ClusterError."""
+        return (await self._call("room", {})).whole("room")
+
+    async def paint(self, order: PaintOrder, on_event: OnEvent) -> Reply:
+        """Have pictures painted; events are those of a generator process, and notes. Raises
+        ClusterError, and what the generator raises."""
+        return await self._call("paint", {"order": asdict(order)}, on_event)
 
     async def _call(
         self,

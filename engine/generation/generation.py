@@ -24,6 +24,7 @@ from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, RequestError
 from engine.events import GeneratedPicture
 from engine.generation.job import GenerationJob, picture_of
+from engine.generation.painters import Painters
 from engine.generation.png_metadata import read_recipe
 from engine.generation.recipe import Recipe, from_json
 from engine.generation.request import (
@@ -98,6 +99,8 @@ class Generation:
         self._masks = WordMasks(finder)
         self.store = GeneratedStore(cache, encoders, scorer, settings)
         """Where pictures go, also those of sheets."""
+        self.painters = Painters(generators, settings)
+        """Who paints, also the cells of sheets."""
         self._works: dict[int, GenerationJob] = {}
 
     async def start(
@@ -149,6 +152,7 @@ class Generation:
         work = GenerationJob(
             self._cache,
             self._generators,
+            self.painters.one,
             self.store,
             spec,
             home=self._home,
@@ -203,6 +207,10 @@ class Generation:
             pictures=self.results(job_id)
             or tuple(replace(picture_of(each, cached=False), start_path=start) for each in stored),
         )
+
+    async def aclose(self) -> None:
+        """End who paints beside the generator of the settings; jobs have ended before."""
+        await self.painters.aclose()
 
     def results(self, job_id: int) -> tuple[GeneratedPicture, ...]:
         """What a job of this process has generated so far, or found in the cache."""

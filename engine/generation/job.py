@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from engine.events import (
     PromptScore,
     Report,
 )
+from engine.generation.painters import Painter
 from engine.generation.recipe import Digests, digest, from_json, recipe_of
 from engine.generation.request import GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
@@ -97,6 +98,7 @@ class GenerationJob:
         self,
         cache: Cache,
         generators: Generators,
+        painter: Callable[[], Painter],
         store: GeneratedStore,
         spec: GenerationSpec,
         *,
@@ -115,6 +117,7 @@ class GenerationJob:
         """What was found in each picture that came to nothing."""
         self._cache = cache
         self._generators = generators
+        self._painter = painter
         self._store = store
         self._home = home
         self._source = source
@@ -216,10 +219,10 @@ class GenerationJob:
         """Generate and store a picture; None where it is rejected."""
         request, count = self.spec.request, self.spec.most_pictures
         await check_room(self._cache, self._home)
-        image = await self._generators.generate(
+        (image,) = await self._painter().generate_batch(
             self._source,
             plan.parameters,
-            seed,
+            [seed],
             preview=request.preview,
             bridge=EventBridge(report=report, job_id=job_id, picture=index, pictures=count),
         )

@@ -28,7 +28,7 @@ from cache.jobs import (
     set_job,
 )
 from cache.store import Cache
-from engine.errors import T2IError
+from engine.errors import T2IError, shortage
 from engine.events import (
     JobCancelled,
     JobEvent,
@@ -345,7 +345,8 @@ def _outcome(job: Job, task: asyncio.Task[str]) -> Outcome:
         asked = job._cancel_asked if job._cancel_asked is not None else now
         message = "Stopped; what was done so far is kept."
         return JobCancelled(job_id=job.id, message=message, seconds=now - asked)
-    match task.exception():
+    failed = task.exception()
+    match (failed and shortage(failed)) or failed:
         case None:
             return JobFinished(job_id=job.id, message=task.result(), seconds=now - job._began)
         case T2IError() as error:

@@ -26,7 +26,7 @@ from cache.attached import (
 )
 from cache.embeddings import Vectors
 from cache.files import put_failures
-from cache.mapped import starts_path, thumbnails_path, vectors_path
+from cache.mapped import MANIFEST, starts_path, thumbnails_path, vectors_path
 from cache.store import Cache
 from engine import disk, numbers
 from engine.errors import RequestError, T2IError, VectorsError
@@ -65,6 +65,10 @@ class Attachments:
     async def folders(self) -> list[AttachedRecord]:
         """The attached folders, in path order."""
         return await self._cache.read(attached_folders)
+
+    def holds_shards(self, folder: Path) -> bool:
+        """Whether shards lie in a folder, and no pictures."""
+        return disk.is_file(folder / MANIFEST)
 
     def job(self, request: AttachRequest) -> JobWork:
         """Return the work of attaching a folder; see `AttachRun` for what it does."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +28,7 @@ import numpy as np
 from cache.embeddings import EncoderRecord, Vectors
 from cache.files import FailureRecord
 from cache.mapped import MANIFEST, starts_path, thumbnails_path, vectors_path
-from engine import disk
+from engine import disk, numbers
 from engine.errors import EngineError, VectorsError
 from engine.library.plan import FileTask
 from engine.untrusted.documents import Json, lines_of, parse_object, read_object, read_text
@@ -35,6 +36,8 @@ from engine.untrusted.values import read_as
 
 FORMAT = 1
 _PARTIAL = ".partial"
+_VECTORS = re.compile(r"img_emb_(0|[1-9][0-9]{0,17})\.npy")
+_LONGEST_ID = 1000
 _PARTS = ("img_emb", "metadata", "thumbnails", "failures", "plan")
 
 
@@ -100,8 +103,8 @@ def is_done(folder: Path, number: int) -> bool:
 
 def done_shards(folder: Path, manifest: ShardManifest) -> list[int]:
     """The numbers of the shards that are there."""
-    there = {path.name for path in disk.entries(folder / "img_emb")}
-    return [n for n in range(manifest.planned) if vectors_path(folder, n).name in there]
+    digits = (_VECTORS.fullmatch(path.name) for path in disk.entries(folder / "img_emb"))
+    return sorted(n for each in digits if each and (n := int(each[1])) < manifest.planned)
 
 
 def read_manifest(folder: Path) -> ShardManifest | None:
@@ -114,6 +117,7 @@ def read_manifest(folder: Path) -> ShardManifest | None:
         return None
     try:
         manifest = read_as(ShardManifest, read_object(path))
+        _check(manifest)
     except (OSError, ValueError, TypeError) as error:
         raise VectorsError(f"{path} cannot be read as the manifest of shards: {error}") from error
     if manifest.format != FORMAT:
@@ -122,6 +126,23 @@ def read_manifest(folder: Path) -> ShardManifest | None:
             hint="Use the version of t2itui that wrote it.",
         )
     return manifest
+
+
+def _check(manifest: ShardManifest) -> None:
+    """Raise ValueError for what no folder of shards can say of itself."""
+    encoder = manifest.encoder
+    if not encoder.id.strip() or "\0" in encoder.id or len(encoder.id) > _LONGEST_ID:
+        raise ValueError("its encoder has no name")
+    for count, least in (
+        (encoder.dim, 1),
+        (manifest.shard_size, 1),
+        (manifest.planned, 0),
+        (manifest.files, 0),
+        (manifest.max_pixels, 1),
+        (manifest.thumbnail_side, 1),
+    ):
+        if not least <= count <= numbers.LARGEST:
+            raise ValueError(f"{count} is below {least} or too large")
 
 
 def write_manifest(folder: Path, manifest: ShardManifest) -> None:
@@ -200,11 +221,13 @@ def write_shard(folder: Path, number: int, content: ShardContent, dim: int) -> N
 def read_failures(folder: Path, number: int) -> list[FailureRecord]:
     """What of a shard gave no picture; what cannot be read is left out."""
     found = []
-    try:
+    with suppress(OSError, ValueError):
         for line in lines_of(read_text(failures_path(folder, number))):
-            found.append(read_as(FailureRecord, parse_object(line)))
-    except (OSError, ValueError, TypeError):
-        pass
+            with suppress(ValueError, TypeError):
+                record = read_as(FailureRecord, parse_object(line))
+                counts = (record.size, record.mtime_ns, record.attempts)
+                if all(count == numbers.storable(count) for count in counts):
+                    found.append(record)
     return found
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.events import GenerationProgress, JobEvent, JobPreview, MemoryFallback, Report
 from engine.models.messages import Json, Reply, WireError
-from engine.models.parameters import GenerationParameters, Lora, read_box, read_map
+from engine.models.parameters import GenerationParameters, Lora, Texts, read_box, read_map
 from engine.states import GenerationPhase, OutputCheck, Unit
 
 WAITS = "waiting for another t2itui that paints"
@@ -117,11 +117,19 @@ def images_to_reply(
 
 
 def images_from_reply(
-    reply: Reply, parameters: GenerationParameters, seeds: Sequence[int]
+    reply: Reply,
+    parameters: GenerationParameters,
+    seeds: Sequence[int],
+    texts: Sequence[Texts] = (),
 ) -> list[GeneratedImage]:
-    """Return the pictures that came for these parameters, one of each seed."""
+    """Return the pictures that came for these parameters, one of each seed; `texts` are those of
+    each, where they differ."""
     images = []
-    for fields, pixels, seed in zip(reply.items("images"), reply.arrays, seeds, strict=True):
+    each = zip(
+        reply.items("images"), reply.arrays, seeds, texts or [parameters.texts] * len(seeds),
+        strict=True,
+    )  # fmt: skip
+    for fields, pixels, seed, said in each:
         if not isinstance(fields, Mapping):
             raise WireError("a picture is described by nothing")
         found = Reply(fields=fields)
@@ -129,7 +137,9 @@ def images_from_reply(
             GeneratedImage(
                 pixels=pixels.astype(np.uint8, copy=False),
                 check=OutputCheck(found.text("check")),
-                parameters=parameters.sized(found.whole("width"), found.whole("height")),
+                parameters=parameters.saying(said).sized(
+                    found.whole("width"), found.whole("height")
+                ),
                 seed=seed,
                 device=found.text("device"),
                 dtype=found.text("dtype"),
@@ -139,6 +149,12 @@ def images_from_reply(
             )
         )
     return images
+
+
+def texts_from(items: Sequence[Json]) -> list[Texts]:
+    """The texts of several pictures, as they were sent."""
+    found = [Reply(fields={"texts": each}).texts("texts") for each in items]
+    return [(prompt, negative) for prompt, negative in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

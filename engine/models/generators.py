@@ -12,14 +12,13 @@ from engine.errors import EngineError
 from engine.models import paths
 from engine.models.generator_info import GeneratorInfo, read_generator_info
 from engine.models.generator_messages import (
-    EventBridge,
     GeneratedImage,
     images_from_reply,
     parameters_to_fields,
 )
 from engine.models.messages import Json
-from engine.models.parameters import GenerationParameters
-from engine.models.process import WorkerProcess
+from engine.models.parameters import GenerationParameters, Texts
+from engine.models.process import OnEvent, WorkerProcess
 from engine.settings import EngineSettings
 from engine.states import ProcessState
 
@@ -117,7 +116,7 @@ class Generators:
             self._info[source] = known
         return known
 
-    async def load(self, source: str, bridge: EventBridge | None = None) -> LoadedGenerator:
+    async def load(self, source: str, bridge: OnEvent | None = None) -> LoadedGenerator:
         """Start the process and load a model, in place of another; at once where it is warm.
 
         Cancelling frees the caller at once and stops the loading.
@@ -147,7 +146,7 @@ class Generators:
         seed: int,
         *,
         preview: bool = False,
-        bridge: EventBridge | None = None,
+        bridge: OnEvent | None = None,
     ) -> GeneratedImage:
         """Generate one picture with the model that `source` names, which resolved the parameters.
 
@@ -160,7 +159,7 @@ class Generators:
         )
         return images[0]
 
-    async def most_together(self, source: str, bridge: EventBridge | None = None) -> int:
+    async def most_together(self, source: str, bridge: OnEvent | None = None) -> int:
         """How many pictures of one text the model is best asked for at once; raises as above."""
         return (await self._ready(source, bridge)).most_together
 
@@ -170,21 +169,27 @@ class Generators:
         parameters: GenerationParameters,
         seeds: Sequence[int],
         *,
+        texts: Sequence[Texts] = (),
         preview: bool = False,
-        bridge: EventBridge | None = None,
+        bridge: OnEvent | None = None,
     ) -> list[GeneratedImage]:
-        """Generate a picture of each seed, together where that can be done; as `generate` does."""
+        """Generate a picture of each seed, together where that can be done; as `generate` does.
+
+        `texts` are those of each in the place of the parameters' own, all with a negative prompt
+        or none.
+        """
         info = (await self._ready(source, bridge)).info
         fields: dict[str, Json] = {
             "model": _model_fields(info),
             "parameters": parameters_to_fields(parameters),
             "seeds": list(seeds),
+            "texts": [list(each) for each in texts],
             "preview": preview,
         }
         reply = await self._worker.call("generate", fields, on_event=bridge)
-        return images_from_reply(reply, parameters, seeds)
+        return images_from_reply(reply, parameters, seeds, texts)
 
-    async def _ready(self, source: str, bridge: EventBridge | None) -> LoadedGenerator:
+    async def _ready(self, source: str, bridge: OnEvent | None) -> LoadedGenerator:
         """The model in its process, loaded where it is not."""
         info, loaded = await self.describe(source), self._loaded
         if loaded is None or loaded.info != info or not self._is_warm:

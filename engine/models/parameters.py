@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from engine import disk
 
@@ -67,6 +68,10 @@ class MaskMap:
         return f"{self.rows}x{self.columns} {seen} {self.levels}"
 
 
+Texts: TypeAlias = tuple[str, str]
+"""A prompt and a negative prompt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationParameters:
     """All that decides a picture but its seed, with nothing left open."""
@@ -101,6 +106,22 @@ class GenerationParameters:
     def is_inpainting(self) -> bool:
         """A part of the start picture is painted anew, and the rest stays."""
         return any(each is not None for each in (self.mask, self.mask_box, self.mask_map))
+
+    @property
+    def texts(self) -> Texts:
+        """Its prompt, and what it is not to show."""
+        return self.prompt, self.negative
+
+    def saying(self, texts: Texts) -> GenerationParameters:
+        """The same with other texts."""
+        return replace(self, prompt=texts[0], negative=texts[1])
+
+    def joins(self, other: GenerationParameters) -> bool:
+        """Whether both can be painted in one go: only their texts differ, and of negative ones
+        both have one or neither, as a pipeline may take an empty one for another thing than none.
+        """
+        same = self.saying(other.texts) == other
+        return same and bool(self.negative) == bool(other.negative)
 
     def sized(self, width: int, height: int) -> GenerationParameters:
         """The same at another size."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.errors import CacheError
 from cache.matchers import newest_matcher
@@ -27,7 +26,7 @@ from engine.local.matcher_pictures import own_pictures
 from engine.results import FloatArray, IdArray, Scores, SearchWarning
 from engine.scoring import label_free
 from engine.scoring.columns import Columns
-from engine.scoring.decision import SAME, Zero
+from engine.scoring.decision import Zero
 from engine.scoring.embedding_matrix import (
     EmbeddingMatrices,
     EmbeddingMatrix,
@@ -36,18 +35,14 @@ from engine.scoring.embedding_matrix import (
 )
 from engine.scoring.match import (
     MatchContext,
-    QueryLogits,
-    chance,
     has_level,
-    label_free_logits,
-    placed_query,
     sampled,
     zero_of,
 )
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.scoring.ranking import make_scores
-from engine.scoring.registry import find_scorer, scored_at_once
+from engine.scoring.registry import find_scorer
 from engine.search import warnings
+from engine.search.embedded_query import EmbeddedQuery, placed_scores, scores_of
 from engine.search.parts import (
     PartedLibrary,
     PictureParts,
@@ -65,14 +60,10 @@ from engine.search.text_embedder import TextEmbedder
 from engine.search.zeros import FoundZero, OnProgress, StartJob, Zeros
 from engine.states import ScorerKind, ZeroState
 
-T = TypeVar("T", bound=np.generic)
-
 if TYPE_CHECKING:
     from engine.search.acceleration import Accelerator
     from engine.search.late_scoring import LateScores, LateScoring
 
-_OUTSIDE = np.iinfo(np.int64).max
-"""Stands for the id of a picture that the library does not have."""
 IN_LOOP = 2_000
 """So few pictures are scored at once; more, in a thread, while the event loop goes on."""
 
@@ -90,24 +81,6 @@ class ScoredQuery:
     """What it was placed by; None where it was not."""
     used_model: bool
     warnings: tuple[SearchWarning, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Embedded:
-    """A query in the space of its encoder, and what it is held against there."""
-
-    vector: FloatArray
-    context: MatchContext
-    is_lasting: bool = True
-    """Asking again brings no other background."""
-    used_model: bool = False
-    terms: tuple[WeightedTerm, ...] = ()
-    zero: FoundZero | None = None
-    """By what the query is placed among the pictures in scope."""
-
-    def without_labels(self) -> _Embedded:
-        """The same without what labels did to `match`."""
-        return replace(self, context=replace(self.context, calibrations=()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -191,9 +164,9 @@ class QueryScoring:
             embedded = await self._with_zero(query, embedded, rows)
         embedded = await self._accelerated(query, embedded, rows)
         if matrix.count > IN_LOOP:
-            scores = await asyncio.to_thread(_scores, embedded, rows, outside)
+            scores = await asyncio.to_thread(scores_of, embedded, rows, outside)
         else:
-            scores = _scores(embedded, rows, outside)
+            scores = scores_of(embedded, rows, outside)
         return await self._finished(
             query,
             embedded,
@@ -205,8 +178,8 @@ class QueryScoring:
         )
 
     async def _accelerated(
-        self, query: ResolvedQuery, embedded: _Embedded, rows: IdArray | None
-    ) -> _Embedded:
+        self, query: ResolvedQuery, embedded: EmbeddedQuery, rows: IdArray | None
+    ) -> EmbeddedQuery:
         """With what the matcher gives the pictures, where a model process says that sooner."""
         if self._accelerator is None or embedded.context.matcher is None:
             return embedded
@@ -219,7 +192,7 @@ class QueryScoring:
     async def _finished(
         self,
         query: ResolvedQuery,
-        embedded: _Embedded,
+        embedded: EmbeddedQuery,
         scores: Scores,
         *,
         at_revision: int,
@@ -296,7 +269,7 @@ class QueryScoring:
         asked = part_query(embedded.context, embedded.vector, embedded.terms, embedded.zero)
         covered = await parts.scores(library, asked, weights)
         ids, cosine, logits = await asyncio.to_thread(in_scope, asked, covered, library, rows)
-        scores = await asyncio.to_thread(_placed, embedded, ids, cosine, logits, {})
+        scores = await asyncio.to_thread(placed_scores, embedded, ids, cosine, logits, {})
         return await self._finished(
             query,
             embedded,
@@ -317,7 +290,7 @@ class QueryScoring:
         self,
         parts: PictureParts,
         query: ResolvedQuery,
-        embedded: _Embedded,
+        embedded: EmbeddedQuery,
         library: PartedLibrary,
         rows: IdArray | None,
         weights: bytes,
@@ -364,7 +337,7 @@ class QueryScoring:
         return found
 
     async def _with_late(
-        self, query: ResolvedQuery, embedded: _Embedded, scores: Scores
+        self, query: ResolvedQuery, embedded: EmbeddedQuery, scores: Scores
     ) -> tuple[Scores, LateScores | None]:
         """With what late interaction says of the best pictures, where that is to rank them."""
         name = query.request.scorer
@@ -402,7 +375,7 @@ class QueryScoring:
                 continue
             rows = np.flatnonzero(inside == part) if inside.any() else None
             there = await self._with_zero(query, embedded, rows)
-            scores = await asyncio.to_thread(_scores, there, rows)
+            scores = await asyncio.to_thread(scores_of, there, rows)
             indices = np.searchsorted(scores.picture_ids, picture_ids[wanted])
             logits[wanted] = scores.match_logit[indices]
         return embedded.context.calibrated_scorer(), logits
@@ -432,7 +405,7 @@ class QueryScoring:
             matcher=context.shown_name(shipped=query.snapshot.shipped_matcher),
         )
 
-    async def _any_text(self, query: ResolvedQuery) -> tuple[_Embedded, IdArray | None]:
+    async def _any_text(self, query: ResolvedQuery) -> tuple[EmbeddedQuery, IdArray | None]:
         """Some text in the place of a query's, as all have one background; the rows in scope."""
         matrix = await self._matrices.get(query.encoder.id, query.key.revision)
         vector = np.ones(query.encoder.dim, np.float32)
@@ -442,8 +415,8 @@ class QueryScoring:
         return embedded, await self._resolver.in_scope(filters, matrix.picture_ids, query.snapshot)
 
     async def _with_zero(
-        self, query: ResolvedQuery, embedded: _Embedded, rows: IdArray | None
-    ) -> _Embedded:
+        self, query: ResolvedQuery, embedded: EmbeddedQuery, rows: IdArray | None
+    ) -> EmbeddedQuery:
         """With what background texts reach in scope."""
         scope = _scope(query, rows)
         found = await self.zeros.get(embedded.context, query.encoder.id, rows, scope)
@@ -475,7 +448,7 @@ class QueryScoring:
 
     async def _embedded(
         self, query: ResolvedQuery, terms: list[WeightedTerm], matrix: EmbeddingMatrix
-    ) -> _Embedded:
+    ) -> EmbeddedQuery:
         context = MatchContext(
             matrix=matrix,
             logit_scale=query.encoder.logit_scale,
@@ -497,7 +470,7 @@ class QueryScoring:
                 query.encoder, query.language, offline=query.request.offline
             )
         background = label_free.query_background(terms, prompts, matrix, query.language)
-        return _Embedded(
+        return EmbeddedQuery(
             terms=tuple(terms),
             vector=combine(terms),
             context=replace(context, backgrounds={"": background}),
@@ -532,105 +505,6 @@ class QueryScoring:
         return self._own[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Found:
-    """What the scorers gave pictures, before `match` is placed."""
-
-    picture_ids: IdArray
-    cosine: FloatArray
-    logits: QueryLogits
-    others: Mapping[str, FloatArray]
-
-    def followed_by(self, other: _Found) -> _Found:
-        """With other pictures behind these."""
-
-        def joined(own: NDArray[T] | None, its: NDArray[T] | None) -> NDArray[T] | None:
-            return None if own is None or its is None else np.concatenate([own, its])
-
-        one, two = self.logits, other.logits
-        return _Found(
-            picture_ids=np.concatenate([self.picture_ids, other.picture_ids]),
-            cosine=np.concatenate([self.cosine, other.cosine]),
-            logits=QueryLogits(
-                match=np.concatenate([one.match, two.match]),
-                label_free=joined(one.label_free, two.label_free),
-                itself=joined(one.itself, two.itself),
-            ),
-            others={
-                name: np.concatenate([values, other.others[name]])
-                for name, values in self.others.items()
-            },
-        )
-
-
-def _scores(embedded: _Embedded, rows: IdArray | None, outside: FloatArray | None = None) -> Scores:
-    """The scores of all pictures, or of some rows, and of one that the library does not have."""
-    found = _found(embedded, rows)
-    if outside is not None:
-        alone = replace(
-            embedded.context,
-            matrix=EmbeddingMatrix.of(outside[None], np.array([_OUTSIDE])),
-            own_pictures=None,
-        )
-        found = found.followed_by(_found(replace(embedded, context=alone), None))
-    return _placed(embedded, found.picture_ids, found.cosine, found.logits, found.others)
-
-
-def _found(embedded: _Embedded, rows: IdArray | None) -> _Found:
-    """What the scorers give all pictures, or some rows."""
-    context = embedded.context
-    matrix, cosine = context.matrix, embedded.vector @ context.matrix.columns
-    found = {}
-    for name in scored_at_once():
-        logits = find_scorer(name).logits
-        assert logits is not None, f"{name} ranks searches and scores nothing"
-        found[name] = logits(context, embedded.vector, cosine, "")
-    picture_ids = matrix.picture_ids
-    free = None
-    if embedded.zero is not None and embedded.zero.scorer == ScorerKind.LABEL_FREE:
-        free = label_free_logits(context, embedded.vector, cosine, "")
-    itself = _itself(embedded)
-    if rows is not None:
-        picture_ids = picture_ids[rows]
-        found = {name: values[rows] for name, values in found.items()}
-        free = None if free is None else free[rows]
-        itself = None if itself is None else itself[rows]
-    cosine, match = found.pop(ScorerKind.COSINE), found.pop(ScorerKind.MATCH)
-    return _Found(
-        picture_ids=picture_ids,
-        cosine=cosine,
-        logits=QueryLogits(match=match, label_free=free, itself=itself),
-        others=found,
-    )
-
-
-def _placed(
-    embedded: _Embedded,
-    picture_ids: IdArray,
-    cosine: FloatArray,
-    logits: QueryLogits,
-    others: Mapping[str, FloatArray],
-) -> Scores:
-    """Scores out of what the scorers gave pairs, with `match` placed in the library."""
-    context, zero = embedded.context, embedded.zero
-    match = placed_query(context, ScorerKind.MATCH, embedded.vector, logits)
-    scores = make_scores(picture_ids, cosine, match, others, chance(context, ScorerKind.MATCH))
-    if zero is None:
-        return scores
-    return replace(scores, zero=zero.state, zero_pictures=zero.zero.pictures)
-
-
-def _itself(embedded: _Embedded) -> NDArray[np.bool_] | None:
-    """Which pictures the query is made of, [N]; None where it has none."""
-    pictures = [term.vector for term in embedded.terms if term.is_picture]
-    if not pictures:
-        return None
-    found: NDArray[np.bool_] = (np.stack(pictures) @ embedded.context.matrix.columns).max(
-        axis=0
-    ) >= SAME
-    return found
-
-
 def _scope(query: ResolvedQuery, rows: IdArray | None) -> str:
     """What of the library a query is about, in words that the next one about it has, too."""
     filters = canonical(filters_as_json(query.request.filters))
@@ -644,7 +518,7 @@ def _with_language(error: EngineError, query: ResolvedQuery) -> EngineError:
     return type(error)(error.message, hint="\n".join(hints))
 
 
-def _match_of_key(query: ResolvedQuery, embedded: _Embedded) -> str:
+def _match_of_key(query: ResolvedQuery, embedded: EmbeddedQuery) -> str:
     if embedded.context.is_rough():
         return ROUGH
     name = query.key.match if embedded.is_lasting else PARTIAL

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Protocol
@@ -32,6 +33,7 @@ from engine.events import (
     Report,
 )
 from engine.generation.job import check_room, picture_of
+from engine.generation.painters import Painter
 from engine.generation.recipe import Digests, digest, recipe_of
 from engine.generation.request import GenerateRequest, GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
@@ -55,6 +57,8 @@ time, those of one prompt for the price of one."""
 _SCORES_APART_S = 5.0
 """What is stored waits no longer for its score."""
 _SCORED_AT_ONCE = 32
+_SEEN_AHEAD = 200
+"""Cells among which those are looked for that can be painted together."""
 
 
 async def stored(cache: Cache, request: SheetRequest) -> int:
@@ -108,6 +112,10 @@ class SheetPlanner:
         self._generators = generators
         self._source = source
 
+    async def describe(self, source: str) -> GeneratorInfo:
+        """What the files of a generator say."""
+        return await self._generators.describe(source)
+
     async def plan(self, request: SheetRequest) -> list[CellPlan]:
         """The cells in the order in which they are painted.
 
@@ -149,7 +157,7 @@ class SheetRun:
     """How a sheet is painted; the pictures are the same, but for rounding in batches."""
 
     batch: int | None = None
-    """Cells that differ by their seed alone and are painted together; None is 1 on a CPU, and
+    """Cells that differ by seed and texts alone and are painted together; None is 1 on a CPU, and
     elsewhere what finds room in the device's memory."""
     devices: tuple[str, ...] = ()
     """Each has a generator of its own, such as `cuda:1`; none is the device of the settings."""
@@ -161,9 +169,9 @@ class SheetJob:
     """Paints a sheet; see JobWork.
 
     A picture is stored and scored while the next one is being painted, which is asked for before
-    the one at work is done where cells are quick. On an accelerator cells that differ by their seed
-    alone are painted together: sums over several pictures are rounded in another order, so that
-    single pixels may come out a level brighter or darker than alone. On a CPU, where that wins
+    the one at work is done where cells are quick. On an accelerator cells that differ by seed and
+    texts alone are painted together: sums over several pictures are rounded in another order, so
+    that single pixels may come out a level brighter or darker than alone. On a CPU, where that wins
     nothing, each is painted alone.
     """
 
@@ -174,7 +182,7 @@ class SheetJob:
         sheet: Sheet,
         *,
         cache: Cache,
-        painters: Sequence[Generators],
+        painters: Callable[[], Awaitable[Sequence[Painter]]],
         store: GeneratedStore,
         planner: SheetPlanner,
         turns: Turns | None,
@@ -182,8 +190,8 @@ class SheetJob:
         folders: tuple[Path, ...],
         run: SheetRun,
     ) -> None:
-        """Each of the `painters` takes the next cells as soon as it is free; there are no
-        `turns` where nobody else uses them."""
+        """Each of the painters that `painters` finds takes the next cells as soon as it is free;
+        there are no `turns` where nobody else uses them."""
         self.sheet = sheet
         """As far as it is painted."""
         self._cache = cache
@@ -238,10 +246,13 @@ class SheetJob:
 
     async def _paint_all(self, todo: Sequence[CellPlan], job_id: int, report: Report) -> None:
         """Have each generator paint what is left as soon as it is free."""
+        if not todo:
+            return
         left = deque(todo)
+        painters = await self._painters()
         lanes = [
             asyncio.create_task(self._paint(painter, left, job_id, report))
-            for painter in self._painters[: max(1, len(todo))]
+            for painter in painters[: len(todo)]
         ]
         try:
             await asyncio.gather(*lanes)
@@ -251,7 +262,7 @@ class SheetJob:
             await asyncio.gather(*lanes, return_exceptions=True)
 
     async def _paint(
-        self, painter: Generators, left: deque[CellPlan], job_id: int, report: Report
+        self, painter: Painter, left: deque[CellPlan], job_id: int, report: Report
     ) -> None:
         """Have one generator paint cells until none is left."""
         finishing = _Finishing()
@@ -265,7 +276,7 @@ class SheetJob:
 
     async def _paint_on(
         self,
-        painter: Generators,
+        painter: Painter,
         left: deque[CellPlan],
         finishing: _Finishing,
         progress: _Progress,
@@ -280,6 +291,7 @@ class SheetJob:
                     before = asked[-1].plans[0] if asked else None
                     if not (plans := await self._next(painter, left, before, progress)):
                         break
+                    await check_room(self._cache, self._home)
                     painting = asyncio.create_task(self._generate(painter, plans, progress))
                     asked.append(_Asked(plans, painting))
                 if not asked:
@@ -297,7 +309,7 @@ class SheetJob:
 
     async def _next(
         self,
-        painter: Generators,
+        painter: Painter,
         left: deque[CellPlan],
         before: CellPlan | None,
         progress: _Progress,
@@ -344,7 +356,7 @@ class SheetJob:
         """Say once which words a generator never met."""
         notices: list[str] = []
         for plan in plans:
-            vocabulary = (await self._painters[0].describe(plan.source)).vocabulary
+            vocabulary = (await self._planner.describe(plan.source)).vocabulary
             if vocabulary is not None:
                 notices.append(vocabulary.notice(plan.parameters.prompt))
         for notice in filter(None, dict.fromkeys(notices)):
@@ -364,14 +376,14 @@ class SheetJob:
         return todo
 
     async def _generate(
-        self, painter: Generators, plans: Sequence[CellPlan], progress: _Progress
+        self, painter: Painter, plans: Sequence[CellPlan], progress: _Progress
     ) -> list[GeneratedImage]:
-        await check_room(self._cache, self._home)
-        first = plans[0]
+        first, texts = plans[0], [plan.parameters.texts for plan in plans]
         return await painter.generate_batch(
             first.source,
             first.parameters,
             [plan.seed for plan in plans],
+            texts=[] if len({*texts}) == 1 else texts,
             preview=self._run.previews,
             bridge=progress.bridge(first),
         )
@@ -476,13 +488,18 @@ def _by_prompt(numbers: Sequence[int], sheet: Sheet) -> Iterator[Sequence[int]]:
 
 
 def _alike(left: deque[CellPlan], most: int) -> list[CellPlan]:
-    """Take the next cells, as far as they differ by their seed alone; none where none is left."""
-    taken: list[CellPlan] = []
-    while left and len(taken) < most:
-        plan = left[0]
-        if taken and (plan.source, plan.parameters) != (taken[0].source, taken[0].parameters):
-            break
-        taken.append(left.popleft())
+    """Take the next cell, and those that can be painted with it; none where none is left."""
+    if not left:
+        return []
+    first = left[0]
+    same = (
+        plan
+        for plan in islice(left, _SEEN_AHEAD)
+        if plan.source == first.source and first.parameters.joins(plan.parameters)
+    )
+    taken = [*islice(same, most)]
+    for plan in taken:
+        left.remove(plan)
     return taken
 
 

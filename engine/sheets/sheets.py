@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 
 from cache.generated import GeneratedRecord, list_generated
@@ -70,8 +71,6 @@ class Sheets:
         self._home = settings.home
         self._works: dict[int, SheetJob] = {}
         """Of the jobs that are at work, and the last ones."""
-        self._others: dict[str, Generators] = {}
-        """By their devices."""
 
     async def prepare(self, request: SheetRequest, library: str | None = None) -> SheetRequest:
         """The request with the library that its pictures join; None finds out which.
@@ -144,20 +143,15 @@ class Sheets:
         """Forget a sheet; its pictures stay in the library. Whether there was one."""
         return await self._cache.write(delete_sheet, sheet_id)
 
-    async def aclose(self) -> None:
-        """End the generators of devices that were named; jobs have ended before."""
-        for generators in self._others.values():
-            await generators.aclose()
-
     def _start(self, sheet: Sheet, run: SheetRun) -> Job:
-        request, devices = sheet.request, run.devices or self._settings.devices
+        request, painters = sheet.request, self._generation.painters
         work = SheetJob(
             sheet,
             cache=self._cache,
-            painters=self._painters(devices),
+            painters=partial(painters.all, run.devices),
             store=self._generation.store,
             planner=self._planner(request),
-            turns=None if devices else _GeneratorTurns(self._jobs),
+            turns=_GeneratorTurns(self._jobs) if painters.is_shared(run.devices) else None,
             home=self._home,
             folders=self._generation.folders_of(request.library),
             run=run,
@@ -171,13 +165,6 @@ class Sheets:
     def _is_at_work(self, job_id: int) -> bool:
         job = self._jobs.find(job_id)
         return job is not None and job.state.is_active
-
-    def _painters(self, devices: Sequence[str]) -> Sequence[Generators]:
-        """The generator of the settings, or one for each of the devices."""
-        for device in devices:
-            if device not in self._others:
-                self._others[device] = Generators(replace(self._settings, device=device))
-        return [self._others[device] for device in devices] or [self._generators]
 
     def _planner(self, request: SheetRequest) -> SheetPlanner:
         library = request.library

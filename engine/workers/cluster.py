@@ -1,14 +1,15 @@
 """The process that speaks to a Ray cluster: `python -m engine.workers.cluster ADDRESS`.
 
-Calls: `probe`, `index`, `hold`, `scores`, `tallies`, `sums`, `vectors`. The cluster is joined by
-the first of them. On its machines engine/cluster runs; Ray carries plain values there and back, and
-no pickle comes from storage.
+Calls: `probe`, `index`, `hold`, `scores`, `tallies`, `sums`, `vectors`, `room`, `paint`. The
+cluster is joined by the first of them. On its machines engine/cluster runs; Ray carries plain
+values there and back, and no pickle comes from storage.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -24,6 +25,7 @@ from engine.untrusted.values import read_as
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
+    from engine.cluster.painting import PaintingPool
     from engine.cluster.shard_search import HeldShards
 
 
@@ -34,6 +36,8 @@ class ClusterWorker:
         self._address = address
         self._cluster: Cluster | None = None
         self._held: HeldShards | None = None
+        self._pool: PaintingPool | None = None
+        self._lock = threading.Lock()
 
     def probe(self, call: Call) -> Reply:
         """Ask every machine what it is, and which folders it sees."""
@@ -98,6 +102,25 @@ class ClusterWorker:
             fields={"shards": sorted(found)}, arrays=[found[shard] for shard in sorted(found)]
         )
 
+    def room(self, call: Call) -> Reply:
+        """How many pictures can be painted at once."""
+        return Reply(fields={"room": self._painting(call).room})
+
+    def paint(self, call: Call) -> Reply:
+        """Paint pictures; several calls may be at work."""
+        from engine.cluster.painting import PaintOrder
+
+        order = PaintOrder.read(call.request.mapping("order"))
+        return self._painting(call).paint(order, call)
+
+    def _painting(self, call: Call) -> PaintingPool:
+        from engine.cluster.painting import PaintingPool
+
+        with self._lock:
+            if self._pool is None:
+                self._pool = PaintingPool(self._joined(call))
+            return self._pool
+
     def _holding(self) -> HeldShards:
         assert self._held is not None, "no shards are held"
         return self._held
@@ -136,7 +159,10 @@ def main() -> None:
             "tallies": worker.tallies,
             "sums": worker.sums,
             "vectors": worker.vectors,
-        }
+            "room": worker.room,
+            "paint": worker.paint,
+        },
+        beside=("paint",),
     )
 
 

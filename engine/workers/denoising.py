@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.errors import OutOfMemoryError
 from engine.language import fold_widths
 from engine.models.generator_messages import GeneratedImage
-from engine.models.parameters import GenerationParameters
+from engine.models.parameters import GenerationParameters, Texts
 from engine.models.pipeline_classes import pipeline_class
 from engine.states import OutputCheck
 from engine.workers.device import Choice, free_cache, is_out_of_memory
@@ -56,6 +56,8 @@ class _Draft:
     """At the size that is being tried."""
     seeds: tuple[int, ...]
     """Of the pictures that are painted together."""
+    texts: tuple[Texts, ...] = ()
+    """Of each of them, where they differ."""
     latents: torch.Tensor | None = None
     """None until all steps are done."""
     edit: Edit | None = None
@@ -105,43 +107,51 @@ class Denoiser:
         seeds: Sequence[int],
         watcher: Watcher,
         previewer: Previewer | None,
+        texts: Sequence[Texts] = (),
     ) -> list[GeneratedImage]:
         """Generate a picture of each seed, together where the pipeline and the memory allow it.
 
-        Each has noise of its own, but sums over several pictures are rounded in another order, so
-        that single pixels may come out a level from what they are alone.
+        Each has noise of its own, and where `texts` has those of each, texts; but sums over several
+        pictures are rounded in another order, so that single pixels may come out a level from what
+        they are alone.
         """
+        each = [parameters.saying(own) for own in texts] or [parameters] * len(seeds)
         self._check = watcher.check
         try:
             if self._loras.use(parameters.loras):
                 self._texts.clear()
             found = None
             if len(seeds) > 1 and parameters.start_picture is None and self._invocation.batches:
-                found = self._together(parameters, tuple(seeds), watcher, previewer)
+                found = self._together(each, tuple(seeds), watcher, previewer)
             if found is None:
-                found = [self._generate(parameters, each, watcher, previewer) for each in seeds]
+                found = [
+                    self._generate(own, seed, watcher, previewer)
+                    for own, seed in zip(each, seeds, strict=True)
+                ]
             return found
         finally:
             self._check = _never
 
     def _together(
         self,
-        parameters: GenerationParameters,
+        each: Sequence[GenerationParameters],
         seeds: tuple[int, ...],
         watcher: Watcher,
         previewer: Previewer | None,
     ) -> list[GeneratedImage] | None:
         """All pictures at once, decoded one by one; None where there is not enough memory."""
-        start, warnings = time.perf_counter(), self._warnings(parameters)
+        start, warnings = time.perf_counter(), [*map(self._warnings, each)]
+        texts = tuple(own.texts for own in each)
         trouble = ""
         try:
-            draft = _Draft(parameters=parameters, seeds=seeds)
+            differ = texts if len({*texts}) > 1 else ()
+            draft = _Draft(parameters=each[0], seeds=seeds, texts=differ)
             latents = self._denoise(draft, watcher, previewer)
             watcher.decoding()
             found = []
-            for one in latents[:, None]:
+            for one, its in zip(latents[:, None], warnings, strict=True):
                 watcher.check()
-                found.append(self._decode(one, warnings))
+                found.append(self._decode(one, its))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -152,8 +162,8 @@ class Denoiser:
             return None
         seconds = (time.perf_counter() - start) / len(seeds)
         return [
-            self._image(pixels, check, parameters, seed, seconds, warnings, self._savings.taken)
-            for seed, (pixels, check) in zip(seeds, found, strict=True)
+            self._image(pixels, check, own, seed, seconds, its, self._savings.taken)
+            for own, seed, its, (pixels, check) in zip(each, seeds, warnings, found, strict=True)
         ]
 
     def _generate(
@@ -251,7 +261,7 @@ class Denoiser:
         Steps(pipe, watcher, previewer, surroundings)
         # Noise from the CPU's generator is the same on every device.
         noise = [torch.Generator().manual_seed(seed) for seed in draft.seeds]
-        fields = Invocation(pipe).fields(asked, noise, image, mask)
+        fields = Invocation(pipe).fields(asked, noise, image, mask, draft.texts)
         try:
             with _undecoded(autoencoder_of(self.pipe)):
                 pipe(**fields)

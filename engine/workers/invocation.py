@@ -9,7 +9,7 @@ from PIL import Image
 
 from engine.language import fold_widths
 from engine.models.generator_info import NETWORKS
-from engine.models.parameters import GenerationParameters
+from engine.models.parameters import GenerationParameters, Texts
 from engine.models.pipeline_classes import TRUE_GUIDANCE, guidance_argument
 
 Pipeline: TypeAlias = Any
@@ -62,10 +62,12 @@ class Invocation:
         generators: Sequence[torch.Generator],
         image: Image.Image | None = None,
         mask: Image.Image | None = None,
+        texts: Sequence[Texts] = (),
     ) -> dict[str, Any]:
         """Return the arguments of a call, of those that the pipeline takes.
 
-        Each of the `generators` makes the noise of a picture.
+        Each of the `generators` makes the noise of a picture; `texts` are those of each, where they
+        differ.
         `image` is what a variation starts from, `mask` is white where it may change.
         """
         wanted: dict[str, Any] = {
@@ -85,7 +87,11 @@ class Invocation:
             elif self.guidance == TRUE_GUIDANCE:
                 # Without a text there is no second pass to be guided by.
                 wanted["negative_prompt"] = " "
-        if len(generators) > 1:
+        if texts:
+            wanted["prompt"] = [fold_widths(prompt) for prompt, _ in texts]
+            if (negative := wanted.get("negative_prompt")) is not None:
+                wanted["negative_prompt"] = [fold_widths(own) or negative for _, own in texts]
+        elif len(generators) > 1:
             wanted[_TOGETHER] = len(generators)
         if image is not None:
             wanted |= {"image": image, "strength": asked.strength}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import OutOfMemoryError
-from engine.models.generator_messages import images_to_reply, parameters_from_fields
+from engine.models.generator_messages import images_to_reply, parameters_from_fields, texts_from
 from engine.models.messages import Json, Reply
 from engine.states import Device, GenerationPhase
 from engine.workers.denoising import Denoiser
@@ -78,7 +78,8 @@ class LoadedPipeline:
         parameters = parameters_from_fields(call.request.mapping("parameters"))
         # Whole numbers of JSON, which the other side has checked.
         seeds = [int(str(seed)) for seed in call.request.items("seeds")]
-        images = self._denoiser.generate_batch(parameters, seeds, watcher, previewer)
+        texts = texts_from(call.request.items("texts"))
+        images = self._denoiser.generate_batch(parameters, seeds, watcher, previewer, texts)
         return images_to_reply(images, more_warnings=self.warnings)
 
     @property

@@ -7,10 +7,10 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import BinaryIO, TypeAlias
 
-from engine.errors import EngineError, OutOfMemoryError, T2IError
+from engine.errors import EngineError, T2IError, shortage
 from engine.models import messages as wire
 from engine.models.messages import Json, Reply
 
@@ -137,12 +137,13 @@ class Inbox:
         return call
 
 
-def serve(handlers: Mapping[str, Handler]) -> None:
+def serve(handlers: Mapping[str, Handler], *, beside: Collection[str] = ()) -> None:
     """Answer calls with the handler of their name until the parent goes away.
 
     Handlers run one at a time on this thread, save that more urgent ones may run while one pauses
-    (`Call.pause`). What has a sentence for a person crosses as it is; any other exception
-    is logged with its traceback and reaches the caller as a plain EngineError.
+    (`Call.pause`), and that those named `beside` have threads of their own. What has a sentence for
+    a person crosses as it is; any other exception is logged with its traceback and reaches the
+    caller as a plain EngineError.
     """
     source, outlet = _take_over_pipes()
     inbox = Inbox(outlet)
@@ -160,7 +161,11 @@ def serve(handlers: Mapping[str, Handler]) -> None:
         outlet.send(answer)
 
     while True:
-        work_on(inbox.take())
+        call = inbox.take()
+        if call.op in beside:
+            threading.Thread(target=work_on, args=(call,), daemon=True).start()
+        else:
+            work_on(call)
 
 
 def _answer(call: Call, handlers: Mapping[str, Handler]) -> Reply:
@@ -171,9 +176,9 @@ def _answer(call: Call, handlers: Mapping[str, Handler]) -> Reply:
         return Reply(fields={"id": call.number, "cancelled": True})
     except T2IError as error:
         return _failure(call, error)
-    except MemoryError:
-        return _failure(call, OutOfMemoryError(f"there was not enough memory for '{call.op}'"))
     except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
+        if (short := shortage(error)) is not None:
+            return _failure(call, short)
         traceback.print_exc()
         summary = f"'{call.op}' failed in a worker process: {type(error).__name__}: {error}"
         return _failure(call, EngineError(summary))

@@ -2,7 +2,7 @@
 
 import functools
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -37,6 +37,11 @@ class TextMemory:
 
         @functools.wraps(read)
         def remembered(*args: Value, **kwargs: Value) -> Output:
+            count = _count((args, kwargs))
+            if count > 1:
+                # Each as it is read alone.
+                rows = (_row((args, kwargs), row) for row in range(count))
+                return _joined([remembered(*one, **two) for one, two in rows])
             key = (name, _key(args), _key(kwargs))
             if key not in self._kept:
                 self._remember(key, read(*args, **kwargs))
@@ -62,6 +67,48 @@ def _key(value: Value) -> object:
     if isinstance(value, tuple | list):
         return tuple(map(_key, value))
     return repr(value)
+
+
+def _count(value: Value) -> int:
+    """How many texts are read at once; 1 where that cannot be told by what is given."""
+    found = {each.shape[0] if each.ndim else 0 for each in _tensors(value)}
+    return found.pop() if len(found) == 1 else 1
+
+
+def _tensors(value: Value) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _tensors(each)
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _tensors(each)
+
+
+def _row(value: Value, row: int) -> Value:
+    """The same of one text."""
+    if isinstance(value, torch.Tensor):
+        return value[row : row + 1]
+    if isinstance(value, Mapping):
+        return {name: _row(each, row) for name, each in value.items()}
+    return (
+        type(value)(_row(each, row) for each in value) if isinstance(value, tuple | list) else value
+    )
+
+
+def _joined(outputs: Sequence[Output]) -> Output:
+    """What was made of single texts, as if they had been read at once."""
+    first = outputs[0]
+    if isinstance(first, torch.Tensor):
+        return torch.cat([*outputs])
+    if isinstance(first, Mapping):
+        return type(first)(
+            **{name: _joined([output[name] for output in outputs]) for name in first}
+        )
+    if isinstance(first, tuple | list):
+        return type(first)(_joined(parts) for parts in zip(*outputs, strict=True))
+    return first
 
 
 def _bytes(output: Output) -> int:

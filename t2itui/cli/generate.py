@@ -88,6 +88,11 @@ class BoxText(click.ParamType["MaskBox"]):
 @click.option("--save-as", type=GivenPath(path_type=Path), help="Copy the best picture here.")
 @click.option("--again", type=Whole(), metavar="JOB", help="Run a job of any session as it was.")
 @click.option("--unfinished", is_flag=True, help="List jobs that the program's end stopped.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Paint on a machine of a Ray cluster.  [default: settings]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context
 def command(
@@ -100,6 +105,7 @@ def command(
     save_as: Path | None,
     again: int | None,
     unfinished: bool,
+    cluster: str | None,
     as_json: bool,
     **fields: object,
 ) -> None:
@@ -137,7 +143,7 @@ def command(
             shutil.copyfile(best_of(engine.generation.results(job.id)).path, save_as)
         return code
 
-    context.run(output, work, with_jobs=True)
+    context.run(output, work, with_jobs=True, paint_cluster=cluster)
 
 
 async def _start(

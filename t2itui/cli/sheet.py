@@ -83,12 +83,16 @@ class AxisText(click.ParamType["Axis"]):
     "--batch",
     type=Whole(min=1),
     metavar="N",
-    help="Paint N seeds of a prompt together; default: 1 on a CPU, on a GPU what finds room. In"
-    " batches single pixels may come out a level brighter or darker than alone.",
+    help="Paint N cells that differ by seed or prompt together; default: 1 on a CPU, on a GPU what"
+    " finds room. In batches single pixels may come out a level brighter or darker than alone.",
 )
 @click.option(
     "--devices", metavar="0,1",
     help="Paint on several GPUs (or cuda:0,cpu), each with a generator of its own.",
+)  # fmt: skip
+@click.option(
+    "--cluster", metavar="ADDRESS",
+    help="Paint on the machines of a Ray cluster.  [default: settings]",
 )  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask before a large sheet.")
 @click.option("--list", "is_list", is_flag=True, help="List the sheets made before.")
@@ -108,6 +112,7 @@ def command(
     sort: bool,
     batch: int | None,
     devices: str | None,
+    cluster: str | None,
     yes: bool,
     is_list: bool,
     show: int | None,
@@ -140,6 +145,8 @@ def command(
         )
     if given and not is_new:
         raise click.UsageError("the other options are of new sheets")
+    if cluster and devices:
+        raise click.UsageError("--devices are of this machine: leave them out with --cluster")
     from engine.models.devices import read_devices
     from engine.sheets.job import SheetRun
 
@@ -168,7 +175,8 @@ def command(
         job = await engine.sheets.start(request, run)
         return await _follow(engine, job, estimate, passing, exports, output, shape)
 
-    context.run(output, work, with_jobs=not is_list and show is None)
+    paints = not is_list and show is None
+    context.run(output, work, with_jobs=paints, paint_cluster=cluster)
 
 
 def _request(words: Sequence[str], file: Path | None, given: dict[str, Any]) -> SheetRequest:

@@ -169,6 +169,11 @@ def forget_command(home: Path | None, folder: Path) -> str:
     return program(home, "library", "--forget", str(folder))
 
 
+def detach_command(home: Path | None, folder: Path) -> str:
+    """Return the command that takes shards out of the library."""
+    return program(home, "library", "detach", str(folder))
+
+
 def collection_command(home: Path | None, *, on: bool) -> str:
     """Return the command that takes the built-in collection in or leaves it out."""
     return program(home, "library", f"--{BUILT_IN.name}", "on" if on else "off")

@@ -14,8 +14,9 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
-from engine.requests import ImportRequest, IndexRequest
+from engine.requests import AttachRequest, ImportRequest, IndexRequest
 from engine.results import (
+    AttachedRecord,
     EncoderRecord,
     FailureRecord,
     FolderRecord,
@@ -228,6 +229,24 @@ class FakeLibrary:
 
 
 @dataclass
+class FakeAttachments:
+    """Folders of shards that the test wrote into it."""
+
+    all_folders: list[AttachedRecord] = field(default_factory=list)
+
+    async def folders(self) -> list[AttachedRecord]:
+        return self.all_folders
+
+    def holds_shards(self, folder: Path) -> bool:
+        return str(folder) in [record.folder for record in self.all_folders]
+
+    async def detach(self, folder: Path) -> int:
+        gone = next(record for record in self.all_folders if record.folder == str(folder))
+        self.all_folders.remove(gone)
+        return gone.pictures
+
+
+@dataclass
 class FakeHistory:
     """Holds the receipts a test made."""
 
@@ -251,19 +270,24 @@ class FakeEngine:
     """The parts of an engine that these screens talk to."""
 
     library: FakeLibrary = field(default_factory=FakeLibrary)
+    attachments: FakeAttachments = field(default_factory=FakeAttachments)
     history: FakeHistory = field(default_factory=FakeHistory)
     jobs: FakeJobs = field(default_factory=FakeJobs)
     all_models: list[ModelStatus] = field(default_factory=list)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(home=Path("/nowhere")))
     indexed: list[IndexRequest] = field(default_factory=list)
+    attached: list[AttachRequest] = field(default_factory=list)
     imported: list[ImportRequest] = field(default_factory=list)
     downloaded: list[str] = field(default_factory=list)
 
     async def models(self) -> list[ModelStatus]:
         return self.all_models
 
-    def start(self, request: IndexRequest) -> FakeJob:
-        return self.index(request)
+    def start(self, request: IndexRequest | AttachRequest) -> FakeJob:
+        if isinstance(request, IndexRequest):
+            return self.index(request)
+        self.attached.append(request)
+        return self.jobs.begin(JobKind.ATTACH, f"attach {request.folder}")
 
     def index(self, request: IndexRequest) -> FakeJob:
         self.indexed.append(request)

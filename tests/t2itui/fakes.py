@@ -43,6 +43,7 @@ from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.screen import SearchScreen
 from t2itui.session import Session
 from t2itui.settings import AppSettings
+from tests.t2itui.fake_library import FakeAttachments
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -396,6 +397,7 @@ class FakeEngine:
         self.collection = FakeCollection()
         self.generation = FakeGeneration()
         self.words = FakeWords()
+        self.attachments = FakeAttachments()
         self.patch_progress: tuple[int, int] | None = None
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []

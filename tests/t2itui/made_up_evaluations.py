@@ -19,7 +19,7 @@ from engine.evaluation.results import (
     SwapFigures,
 )
 from engine.jobs.codec import request_to_json
-from engine.requests import EvaluateRequest, IndexRequest
+from engine.requests import AttachRequest, EvaluateRequest, IndexRequest
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
 from engine.states import Direction, JobKind, QuerySet
@@ -191,10 +191,10 @@ class EvaluatingEngine(FakeEngine):
     evaluator: FakeEvaluator = field(default_factory=FakeEvaluator)
     asked: list[EvaluateRequest] = field(default_factory=list)
 
-    def start(self, request: IndexRequest | EvaluateRequest) -> FakeJob:
-        if isinstance(request, IndexRequest):
-            return self.index(request)
-        return self.evaluate(request)
+    def start(self, request: IndexRequest | AttachRequest | EvaluateRequest) -> FakeJob:
+        if isinstance(request, EvaluateRequest):
+            return self.evaluate(request)
+        return super().start(request)
 
     def evaluate(self, request: EvaluateRequest) -> FakeJob:
         self.asked.append(request)

@@ -35,7 +35,7 @@ def _hear_interrupts() -> None:
 
 
 def _attempt(work: Callable[[], int], home: Callable[[], Path | None]) -> int:
-    from engine.errors import T2IError
+    from engine.errors import T2IError, shortage
 
     output = Output()
     try:
@@ -55,6 +55,9 @@ def _attempt(work: Callable[[], int], home: Callable[[], Path | None]) -> int:
         output.error(type(error).__name__, error.message, error.hint)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last one to know of it, who keeps the traceback
+        if (short := shortage(error)) is not None:
+            output.error(type(short).__name__, short.message, short.hint)
+            return short.exit_code
         from t2itui.crash import last_words
 
         output.error(type(error).__name__, *last_words(_found(home), error))

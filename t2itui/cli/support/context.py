@@ -79,11 +79,12 @@ class Context:
         with_jobs: bool = False,
         before: Callable[[], Awaitable[None]] | None = None,
         cluster: str | None = None,
+        paint_cluster: str | None = None,
     ) -> None:
         """Open the engine, do the work and end the process with its exit code.
 
-        `before` is done first, while nothing has the cache open. `cluster` takes the place of the
-        address in the settings.
+        `before` is done first, while nothing has the cache open. `cluster` and
+        `paint_cluster` take the place of the addresses in the settings.
 
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
@@ -91,8 +92,9 @@ class Context:
         from t2itui.crash import last_words, log_errors
 
         log_errors(self.home)
+        addresses = cluster, paint_cluster
         try:
-            code = int(asyncio.run(self._with_engine(work, with_jobs, before, cluster)))
+            code = int(asyncio.run(self._with_engine(work, with_jobs, before, addresses)))
         except KeyboardInterrupt:
             output.say("cancelled")
             code = Exit.CANCELLED
@@ -111,7 +113,7 @@ class Context:
         work: Callable[[Engine], Awaitable[Exit]],
         with_jobs: bool,
         before: Callable[[], Awaitable[None]] | None,
-        cluster: str | None,
+        addresses: tuple[str | None, str | None],
     ) -> Exit:
         from dataclasses import replace
 
@@ -119,9 +121,11 @@ class Context:
 
         if before is not None:
             await before()
-        settings = self.settings().engine(self.home)
+        settings, (cluster, paint_cluster) = self.settings().engine(self.home), addresses
         if cluster is not None:
             settings = replace(settings, cluster=cluster)
+        if paint_cluster is not None:
+            settings = replace(settings, paint_cluster=paint_cluster)
         opening = Engine.open(settings, with_jobs=with_jobs, measures_beside=False)
         async with opening as engine:
             return await work(engine)

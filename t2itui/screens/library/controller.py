@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.requests import DownloadRequest, ImportRequest, IndexRequest
+from engine.requests import AttachRequest, DownloadRequest, ImportRequest, IndexRequest
 from t2itui.screens.library.state import (
     LibraryState,
     LibraryTab,
     encoder_for_rescan,
+    is_attached,
     is_builtin,
     read_library,
 )
@@ -51,6 +52,11 @@ class LibraryController:
 
     # Folders
 
+    def refresh(self, row: Row) -> IndexRequest | AttachRequest:
+        """What brings the folder of a row up to date: shards are looked for new ones."""
+        folder = Path(row.key)
+        return AttachRequest(folder=folder) if is_attached(row) else self.rescan(folder)
+
     def rescan(self, *folders: Path) -> IndexRequest:
         """What brings folders up to date, with an encoder that is on this machine."""
         encoder = None
@@ -64,13 +70,17 @@ class LibraryController:
         own = [Path(folder.path) for folder in folders if not folder.is_builtin]
         return self.rescan(*own) if own else None
 
-    def index(self, request: IndexRequest) -> None:
-        """Start to index."""
-        self._session.open_engine.index(request)
+    def start(self, request: IndexRequest | AttachRequest) -> None:
+        """Start to index, or to attach."""
+        self._session.open_engine.start(request)
 
-    async def forget(self, folder: Path) -> str:
-        """Take a folder out of the library, and return what there is to say of it."""
-        dropped = await self._session.open_engine.library.forget(folder)
+    async def forget(self, row: Row) -> str:
+        """Take the folder of a row out of the library, and return what there is to say of it."""
+        engine, folder = self._session.open_engine, Path(row.key)
+        if is_attached(row):
+            dropped = await engine.attachments.detach(folder)
+        else:
+            dropped = await engine.library.forget(folder)
         return f"{dropped:,} pictures left the library"
 
     # The built-in collection
@@ -114,7 +124,7 @@ class LibraryController:
             case LibraryTab.FOLDERS if row is not None and is_builtin(row):
                 return shell_commands.collection_command(home, on=False)
             case LibraryTab.FOLDERS if row is not None:
-                return shell_commands.job_command(home, self.rescan(Path(row.key)))
+                return shell_commands.job_command(home, self.refresh(row))
             case LibraryTab.FAILURES:
                 return shell_commands.failures_command(home)
             case LibraryTab.VANISHED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.library.left_out import checked_patterns
-from engine.requests import ImportRequest, IndexRequest
+from engine.requests import AttachRequest, ImportRequest, IndexRequest
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
 from t2itui.screens.common.dialogs import Dialog, FormError
 from t2itui.text.plain import plain
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from engine.results import ModelStatus
 
 
-class AddFolder(Dialog[IndexRequest]):
-    """A folder, the encoder, how many pictures of each of its folders, and what is left out."""
+class AddFolder(Dialog[IndexRequest | AttachRequest]):
+    """A folder, the encoder, how many pictures of each of its folders, and what is left out.
+
+    A folder of shards is attached as it is.
+    """
 
     HEADING = "Add a folder"
     GO = "Index (enter)"
@@ -49,9 +52,11 @@ class AddFolder(Dialog[IndexRequest]):
         *,
         models: Sequence[ModelStatus],
         default_encoder: str,
+        holds_shards: Callable[[Path], bool],
         folder: str = "",
     ) -> None:
         super().__init__()
+        self._holds_shards = holds_shards
         self._home = home
         self._models = {model.id: model for model in models}
         self._default = default_encoder
@@ -94,12 +99,14 @@ class AddFolder(Dialog[IndexRequest]):
             ),
         )
 
-    def read(self) -> IndexRequest:
+    def read(self) -> IndexRequest | AttachRequest:
         folder = self.folder.path
         if folder is None:
             raise FormError("name a folder")
         if not disk.is_folder(folder):
             raise FormError(disk.absence(folder, f"{folder} is no folder on this machine"))
+        if self._holds_shards(folder):
+            return AttachRequest(folder=folder)
         per_class = _number("per class", self.per_class.value)
         if per_class is not None and per_class < 1:
             raise FormError("per class: at least 1, or nothing for all")
@@ -130,7 +137,7 @@ class AddFolder(Dialog[IndexRequest]):
                 f" on the Encoders tab. Or type {BUILT_IN.name} as the encoder. {BUILT_IN.limits}"
             )
 
-    def command(self, answer: IndexRequest) -> str:
+    def command(self, answer: IndexRequest | AttachRequest) -> str:
         return job_command(self._home, answer)
 
     def on_mount(self) -> None:

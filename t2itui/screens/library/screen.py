@@ -16,7 +16,7 @@ from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 from engine.collections import BUILT_IN
 from engine.errors import T2IError
 from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
-from engine.requests import ImportRequest, IndexRequest
+from engine.requests import AttachRequest, ImportRequest, IndexRequest
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
@@ -32,6 +32,7 @@ from t2itui.screens.library.state import (
     LibraryTab,
     detail,
     disk,
+    is_attached,
     is_builtin,
     tables,
     totals,
@@ -39,7 +40,7 @@ from t2itui.screens.library.state import (
 from t2itui.session import RefreshStatus
 from t2itui.text import shell_commands
 from t2itui.text.plain import plain
-from t2itui.widgets.rows import RowList
+from t2itui.widgets.rows import Row, RowList
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -202,28 +203,32 @@ class LibraryScreen(AppScreen):
         if message is not None and is_builtin(message.row):
             self.action_collection()
             return
+        if message is not None and is_attached(message.row):
+            self.start(self.controller.refresh(message.row))
+            return
         dialog = AddFolder(
             self.session.home,
             models=self.state.models,
             default_encoder=self.engine.settings.encoder,
             folder=message.row.key if message is not None else "",
+            holds_shards=self.engine.attachments.holds_shards,
         )
-        self.app.push_screen(dialog, self.index)
+        self.app.push_screen(dialog, self.start)
 
-    def index(self, request: IndexRequest | None) -> None:
-        """Start to index, if it is wanted."""
+    def start(self, request: IndexRequest | AttachRequest | None) -> None:
+        """Start to index or to attach, if it is wanted."""
         if request is not None:
-            self.controller.index(request)
+            self.controller.start(request)
 
     def action_rescan(self) -> None:
         """Bring the folder under the cursor up to date."""
         row = self.listing.current
         if row is not None:
-            self.index(self.controller.rescan(Path(row.key)))
+            self.start(self.controller.refresh(row))
 
     def action_rescan_all(self) -> None:
         """Bring all folders up to date."""
-        self.index(self.controller.rescan_all())
+        self.start(self.controller.rescan_all())
 
     @work(group="forget")
     async def action_forget(self) -> None:
@@ -234,18 +239,24 @@ class LibraryScreen(AppScreen):
         if is_builtin(row):
             self.action_collection()
             return
-        question = Confirm(
-            f"Forget {row.key}?",
-            f"{row.cells[1]} pictures leave the library with their embeddings, unless another "
-            "folder holds them too. The files stay where they are.",
-            go="Forget (enter)",
-            command=shell_commands.forget_command(self.session.home, Path(row.key)),
-        )
-        if not await self.app.push_screen_wait(question):
+        if not await self.app.push_screen_wait(self._forget_question(row)):
             return
         with self.errors_reported():
-            self.notify(await self.controller.forget(Path(row.key)), title="Forgotten")
+            self.notify(await self.controller.forget(row), title="Forgotten")
             self.load()
+
+    def _forget_question(self, row: Row) -> Confirm:
+        home, folder = self.session.home, Path(row.key)
+        what, command = "files", shell_commands.forget_command(home, folder)
+        if is_attached(row):
+            what, command = "shards", shell_commands.detach_command(home, folder)
+        return Confirm(
+            f"Forget {row.key}?",
+            f"{row.cells[1]} pictures leave the library with their embeddings, unless another "
+            f"folder holds them too. The {what} stay where they are.",
+            go="Forget (enter)",
+            command=command,
+        )
 
     @work(group="forget")
     async def action_collection(self) -> None:

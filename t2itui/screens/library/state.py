@@ -18,6 +18,7 @@ from t2itui.widgets.rows import Column, LazyRows, Row
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.results import (
+        AttachedRecord,
         EncoderRecord,
         FailureRecord,
         FolderRecord,
@@ -30,6 +31,8 @@ ABOUT_BUILTIN = (
     "Drawn pictures that come with t2itui. They answer while there are no others; beside your own"
     " b on the Search screen goes there."
 )
+ATTACHED = "shards: "
+"""Said of a folder of shards in the place of its last scan."""
 HERE = "yes"
 """Said of an encoder that is on this machine."""
 
@@ -80,6 +83,8 @@ class LibraryState:
 
     counts: LibraryCounts
     folders: Sequence[FolderRecord]
+    attached: Sequence[AttachedRecord]
+    """Folders of shards."""
     failures: Sequence[FailureRecord]
     vanished: Sequence[str]
     models: Sequence[ModelStatus]
@@ -99,6 +104,7 @@ async def read_library(engine: Engine) -> LibraryState:
     return LibraryState(
         counts=await library.counts(),
         folders=await library.folders(),
+        attached=await engine.attachments.folders(),
         failures=await library.failures(),
         vanished=await library.missing_files(),
         models=await engine.models(),
@@ -166,8 +172,8 @@ def tables(state: LibraryState) -> dict[LibraryTab, Sequence[Row]]:
 
 
 def folder_rows(state: LibraryState) -> list[Row]:
-    """Return a row for each indexed folder."""
-    return [
+    """Return a row for each indexed folder, and for each that is attached."""
+    indexed = [
         Row(
             key=folder.path,
             cells=(
@@ -181,6 +187,17 @@ def folder_rows(state: LibraryState) -> list[Row]:
         )
         for folder in state.folders
     ]
+    return [*indexed, *map(attached_row, state.attached)]
+
+
+def attached_row(record: AttachedRecord) -> Row:
+    """Return the row of a folder of shards."""
+    shards = f"{ATTACHED}{record.shards:,}" + ("" if record.is_here else ", away")
+    return Row(
+        key=record.folder,
+        cells=(record.folder, f"{record.pictures:,}", "-", "-", shards),
+        tone="" if record.is_here else "warning",
+    )
 
 
 def failure_row(failure: FailureRecord) -> Row:
@@ -213,10 +230,17 @@ def is_builtin(row: Row) -> bool:
     return row.cells[0] == BUILT_IN.label
 
 
+def is_attached(row: Row) -> bool:
+    """Whether the row of a folder stands for shards."""
+    return row.cells[-1].startswith(ATTACHED)
+
+
 def detail(table: LibraryTab, row: Row) -> str:
     """Return in full what a row of a table may have cut."""
     if table is LibraryTab.FOLDERS and is_builtin(row):
         return f"{ABOUT_BUILTIN}  {plain(row.key)}"
+    if table is LibraryTab.FOLDERS and is_attached(row):
+        return f"{plain(row.key)}  {row.cells[4]}, attached: read there, and never written"
     if table is LibraryTab.FOLDERS:
         return f"{plain(row.key)}  last scan: {row.cells[4]}"
     if table is LibraryTab.ENCODERS:

@@ -15,7 +15,7 @@ from textual.widgets import Button, Static
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.events import JobFinished
-from engine.requests import IndexRequest
+from engine.requests import AttachRequest, IndexRequest
 from t2itui.keys import bindings
 from t2itui.session import AskForVectors
 from t2itui.text.plain import plain
@@ -112,6 +112,10 @@ class FirstStart(Middle):
         """Index a folder, or say that the encoder has to be fetched first."""
         engine = self._session.engine
         if engine is None:
+            return
+        if engine.attachments.holds_shards(folder):
+            engine.attach(AttachRequest(folder=folder))
+            self._say(f"Attaching the shards in {folder} …", "$success")
             return
         encoder = engine.settings.encoder
         if engine.encoders.locate(encoder) is None:

@@ -104,7 +104,7 @@ async def test_a_cluster_that_loses_its_head_is_told_and_nothing_is_lost(place: 
         outcome = await running
         assert isinstance(outcome, JobFailed), outcome
         assert "its head does not answer any more" in outcome.message
-        assert "Shards that are done are kept" in outcome.hint
+        assert "What is done is kept" in outcome.hint
     manifest = read_manifest(place.out)
     assert manifest is not None
     before = {

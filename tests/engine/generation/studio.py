@@ -26,7 +26,8 @@ from engine.models.generator_info import EPSILON, GeneratorDefaults, GeneratorIn
 from engine.models.generator_messages import EventBridge, GeneratedImage
 from engine.models.generators import Generators
 from engine.models.input_spec import SQUASH, InputSpec
-from engine.models.parameters import GenerationParameters
+from engine.models.parameters import GenerationParameters, Texts
+from engine.models.process import OnEvent
 from engine.models.schedulers import SCHEDULERS
 from engine.models.vocabulary import Vocabulary
 from engine.requests import WhereRequest
@@ -168,7 +169,7 @@ class ColourGenerators(Generators):
         seed: int,
         *,
         preview: bool = False,
-        bridge: EventBridge | None = None,
+        bridge: OnEvent | None = None,
     ) -> GeneratedImage:
         self.running += 1
         self.most_running = max(self.running, self.most_running)
@@ -183,7 +184,7 @@ class ColourGenerators(Generators):
         finally:
             self.running -= 1
 
-    async def most_together(self, source: str, bridge: EventBridge | None = None) -> int:
+    async def most_together(self, source: str, bridge: OnEvent | None = None) -> int:
         return self.together
 
     async def generate_batch(
@@ -192,16 +193,18 @@ class ColourGenerators(Generators):
         parameters: GenerationParameters,
         seeds: Sequence[int],
         *,
+        texts: Sequence[Texts] = (),
         preview: bool = False,
-        bridge: EventBridge | None = None,
+        bridge: OnEvent | None = None,
     ) -> list[GeneratedImage]:
         self.batches.append(len(seeds))
+        each = [parameters.saying(own) for own in texts] or [parameters] * len(seeds)
         return [
-            await self.generate(source, parameters, seed, preview=preview, bridge=bridge)
-            for seed in seeds
+            await self.generate(source, own, seed, preview=preview, bridge=bridge)
+            for own, seed in zip(each, seeds, strict=True)
         ]
 
-    async def _take_steps(self, steps: int, preview: bool, bridge: EventBridge) -> None:
+    async def _take_steps(self, steps: int, preview: bool, bridge: OnEvent) -> None:
         bridge({"event": "loading", "stage": "loading unet", "done": 50, "total": 100})
         for step in range(1, steps + 1):
             self.gate.entered.set()

@@ -216,6 +216,17 @@ async def test_a_message_with_a_name_that_is_no_text_is_remembered(
     assert (row.state, row.message) == ("failed", "caf\\udce9.png is odd")
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+async def test_want_of_memory_and_threads_is_no_bug(jobs: Jobs, error: Exception) -> None:
+    work = GatedWork(error=error)
+    work.gate.set()
+    outcome = await jobs.start(work).wait()
+    assert isinstance(outcome, JobFailed)
+    assert (outcome.error, outcome.exit_code) == ("OutOfMemoryError", 3)
+    assert "no more memory, threads or processes" in outcome.message
+    assert "ulimit" in outcome.hint
+
+
 async def test_waiting_jobs_are_moved_and_say_so(jobs: Jobs) -> None:
     events: list[JobEvent] = []
     jobs.subscribe(events.append)

@@ -1,7 +1,9 @@
 """Attached shards: part of the library, where they lie."""
 
+import json
 import os
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from sqlite_utils import Database
 from cache.attached import attached_folders
 from cache.embeddings import compact, count_embeddings, load_matrix, missing, vectors_of
 from cache.errors import CacheError
-from cache.files import finish_scan, known_files, put_folder
+from cache.files import FailureRecord, failures, finish_scan, known_files, put_folder
 from cache.library import counts
 from cache.mapped import used_blocks
 from cache.pictures import NewPicture, add_picture, shown_pictures, thumbnails
@@ -278,6 +280,56 @@ async def test_a_damaged_shard_is_named_and_those_before_it_stay(
     assert isinstance(outcome, JobFailed)
     assert said in outcome.message
     assert await cache.read(count_embeddings, ENCODER.id) == 25
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("encoder.id", " "),
+        ("encoder.id", "x" * 2000),
+        ("encoder.dim", 0),
+        ("encoder.dim", 10**30),
+        ("shard_size", 0),
+        ("planned", -1),
+        ("planned", 10**39),
+        ("max_pixels", -1),
+        ("thumbnail_side", 10**20),
+    ],
+)
+async def test_a_manifest_that_cannot_be_true_is_refused_and_nothing_kept(
+    cache: Cache, out: Path, where: str, value: object
+) -> None:
+    path = out / "t2itui.json"
+    written = json.loads(path.read_text())
+    *outer, name = where.split(".")
+    (written[outer[0]] if outer else written)[name] = value
+    path.write_text(json.dumps(written))
+    jobs = Jobs(cache)
+    job = jobs.start(Attachments(cache).job(AttachRequest(folder=out)))
+    outcome = await job.wait()
+    await jobs.aclose()
+    assert isinstance(outcome, JobFailed)
+    assert "cannot be read as the manifest of shards" in outcome.message
+    assert await cache.read(attached_folders) == []
+    assert await cache.read(rows_of, "encoders") == 0
+
+
+async def test_many_planned_shards_are_not_counted_one_by_one(cache: Cache, out: Path) -> None:
+    path = out / "t2itui.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "planned": 10**18}))
+    assert "3 shards" in await attach(cache, out)
+
+
+async def test_failures_that_cannot_be_stored_are_left_out(cache: Cache, out: Path) -> None:
+    usual = FailureRecord(path="/p/a.jpg", size=1, mtime_ns=1, reason="cut short", failed_at=1.0)
+    lines = [asdict(usual)]
+    for name in ("size", "mtime_ns", "attempts"):
+        lines.append({**asdict(usual), "path": f"/p/{name}.jpg", name: 10**30})
+    text = "\n".join([*map(json.dumps, lines), "{", json.dumps({**lines[0], "path": "/p/b.jpg"})])
+    (out / "failures" / "failures_0.jsonl").write_text(text)
+    await attach(cache, out)
+    found = await cache.read(failures)
+    assert [each.path for each in found] == ["/p/a.jpg", "/p/b.jpg"]
 
 
 async def test_a_folder_without_shards_says_what_to_do(cache: Cache, tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ def stumble(call: Call) -> Reply:
     raise ZeroDivisionError("a bug")
 
 
+def starve(call: Call) -> Reply:
+    """Raise what Python raises where no thread can be started."""
+    raise RuntimeError("can't start new thread")
+
+
 def chat(call: Call) -> Reply:
     """Print, as libraries do, and say something on stderr."""
     os.write(1, b"noise on stdout\n")
@@ -71,4 +76,5 @@ def chat(call: Call) -> Reply:
 
 
 if __name__ == "__main__":
-    serve({f.__name__: f for f in (echo, wait, give_way, hold, hang, crash, refuse, stumble, chat)})
+    handlers = (echo, wait, give_way, hold, hang, crash, refuse, stumble, starve, chat)
+    serve({handler.__name__: handler for handler in handlers})

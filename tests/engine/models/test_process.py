@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from engine.errors import EngineError, ModelMissingError, WorkerDiedError
+from engine.errors import EngineError, ModelMissingError, OutOfMemoryError, WorkerDiedError
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 
@@ -86,6 +86,12 @@ async def test_an_error_of_the_engine_crosses_with_its_kind_hint_and_field(
         await worker.call("refuse")
     error = caught.value
     assert (error.message, error.hint, error.field) == ("no weights", "get some", "model")
+
+
+async def test_want_of_threads_in_a_worker_is_told_as_such(worker: WorkerProcess) -> None:
+    with pytest.raises(OutOfMemoryError, match="no more memory, threads or processes"):
+        await worker.call("starve")
+    assert (await worker.call("echo")).whole("pid") == worker.pid
 
 
 async def test_a_bug_in_a_handler_is_an_error_and_leaves_the_worker_alive(

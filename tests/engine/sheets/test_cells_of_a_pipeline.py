@@ -83,6 +83,43 @@ def test_seeds_that_are_painted_together_are_those_painted_alone_but_for_a_level
     assert not np.array_equal(together[0].pixels, together[1].pixels)
 
 
+def test_texts_that_are_painted_together_are_read_once_each_and_painted_as_alone(
+    tiny: Path, tmp_path: Path
+) -> None:
+    pipe = load(tiny / "plain", tmp_path)
+    read, calls = pipe.text_encoder.forward, []
+
+    @functools.wraps(read)
+    def counted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - transformers' own
+        calls.append(args)
+        return read(*args, **kwargs)
+
+    pipe.text_encoder.forward = counted
+    denoiser, seeds = denoiser_of(pipe, CPU), [3, 4, 3, 5]
+    for negative in ("", "rain"):
+        prompts = ["a red horse", "a cat", "a very long tale of two dogs", "a cat"]
+        texts = [(prompt, negative) for prompt in prompts]
+        task = replace(TASK, guidance=5.0, prompt=prompts[0], negative=negative)
+        calls.clear()
+        together = denoiser.generate_batch(task, seeds, Notes(), None, texts)
+        assert len(calls) == (4 if not negative else 1), "three prompts, and what is not to be seen"
+        for said, seed, image in zip(texts, seeds, together, strict=True):
+            alone = denoiser.generate(task.saying(said), seed, Notes(), None)
+            apart = np.abs(image.pixels.astype(int) - alone.pixels)
+            assert apart.max() <= 2 and (apart > 0).mean() < 0.2
+            assert image.parameters == alone.parameters
+        assert len(calls) == (4 if not negative else 1), "a text alone was read by then"
+    one, other = together[1], together[3]
+    assert not np.array_equal(one.pixels, other.pixels), "each has noise of its own"
+
+
+def test_what_joins_another_cell_differs_by_its_texts_alone() -> None:
+    cat, dog = replace(TASK, prompt="a cat"), replace(TASK, prompt="a dog")
+    assert cat.joins(dog) and not cat.joins(replace(dog, steps=TASK.steps + 1))
+    assert not cat.joins(replace(dog, negative="rain")), "an empty one may be another than none"
+    assert replace(cat, negative="fog").joins(replace(dog, negative="rain"))
+
+
 def test_want_of_memory_has_a_batch_painted_one_by_one(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import pytest
+from PIL import Image
 
 from cache.jobs import list_jobs
 from engine.errors import RequestError
@@ -379,14 +380,23 @@ async def test_a_jobs_request_names_the_sheet_whole(studio: StudioKit, sheets: S
     assert json.loads(job.request)["axes"] == [{"name": "seed", "values": ["1", "2", "3"]}]
 
 
-async def test_seeds_of_a_prompt_are_painted_together_where_there_is_room(
+async def test_cells_are_painted_together_where_there_is_room(
     studio: StudioKit, sheets: Sheets
 ) -> None:
     studio.generators.together = 2
     sheet = await painted(sheets)
     rows, seeds = len(REQUEST.prompts), len(REQUEST.axes[0].values)
     assert sheet.done == rows * seeds == sum(studio.generators.batches)
-    assert max(studio.generators.batches) == 2, "of one prompt at a time, as many as find room"
+    assert max(studio.generators.batches) == 2, "as many as find room"
+    pictures = [cell.picture for cell in sheet.cells]
+    assert [p and p.seed for p in pictures] == [1, 2, 3] * rows
+    colours = []
+    for picture in pictures:
+        assert picture is not None
+        with Image.open(picture.path) as image:
+            red, green, _ = image.convert("RGB").getpixel((5, 5))  # type: ignore[misc]
+            colours.append("red" if red > green else "green")
+    assert colours == ["red"] * 3 + ["green"] * 3, "each of its own prompt"
     again = replace(REQUEST, settings=replace(REQUEST.settings, steps=3))
     prepared = await sheets.prepare(again, "")
     await (await sheets.start(prepared, SheetRun(batch=1))).wait()
@@ -397,15 +407,19 @@ async def test_cells_go_to_whichever_generator_is_free(
     studio: StudioKit, sheets: Sheets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[ColourGenerators] = []
+    both = asyncio.Event()
 
     def made_for(settings: EngineSettings) -> ColourGenerators:
         made.append(ColourGenerators(settings))
         made[-1].gate.is_open.clear()
+        if len(made) == 2:
+            both.set()
         return made[-1]
 
-    monkeypatch.setattr("engine.sheets.sheets.Generators", made_for)
+    monkeypatch.setattr("engine.generation.painters.Generators", made_for)
     prepared = await sheets.prepare(REQUEST, "")
     job = await sheets.start(prepared, SheetRun(devices=("cpu:0", "cpu:1")))
+    await both.wait()
     one, other = made
     await one.gate.entered.wait()
     await other.gate.entered.wait()
@@ -417,7 +431,7 @@ async def test_cells_go_to_whichever_generator_is_free(
     assert (len(one.seeds), len(other.seeds)) == (1, prepared.size - 1)
     found = sheets.of_job(job.id)
     assert found is not None and found.done == prepared.size
-    await sheets.aclose()
+    await studio.generation.aclose()
     assert not studio.generators.seeds
 
 
@@ -430,11 +444,12 @@ async def test_devices_of_the_settings_paint_where_none_are_named(
         made.append(settings.device)
         return ColourGenerators(settings)
 
-    monkeypatch.setattr("engine.sheets.sheets.Generators", made_for)
-    monkeypatch.setattr(sheets, "_settings", replace(sheets._settings, devices=("cpu:4", "cpu:5")))
+    monkeypatch.setattr("engine.generation.painters.Generators", made_for)
+    settings = replace(studio.settings, devices=("cpu:4", "cpu:5"))
+    monkeypatch.setattr(studio.generation.painters, "_settings", settings)
     await (await sheets.start(await sheets.prepare(REQUEST, ""))).wait()
     assert made == ["cpu:4", "cpu:5"]
-    await sheets.aclose()
+    await studio.generation.aclose()
 
 
 async def test_previews_say_which_cell_they_are_of(studio: StudioKit, sheets: Sheets) -> None:

@@ -36,7 +36,10 @@ def raising(error: BaseException) -> Callable[[], object]:
     [
         (RecursionError("too deep"), 3, "unexpected error: RecursionError: too deep"),
         (OSError(36, "File name too long"), 3, "File name too long"),
-        (MemoryError(), 3, "unexpected error: MemoryError"),
+        (MemoryError(), 3, "no more memory"),
+        (RuntimeError("can't start new thread"), 3, "no more memory, threads or processes"),
+        (BlockingIOError(11, "Resource temporarily unavailable"), 3, "no more memory"),
+        (ImportError("libx.so: failed to map segment from shared object"), 3, "no more memory"),
         (T2IError("it cannot be done", hint="Do this instead."), 3, "Do this instead."),
         (RequestError("what is this"), 2, "error: what is this"),
         (click.UsageError("no such thing"), 2, "no such thing"),

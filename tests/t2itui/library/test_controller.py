@@ -10,9 +10,11 @@ import pytest
 from engine.collections import BUILT_IN
 from engine.engine import Engine
 from engine.errors import EngineError
+from engine.requests import AttachRequest, IndexRequest
+from engine.results import AttachedRecord
 from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.library.controller import LibraryController
-from t2itui.screens.library.state import LibraryTab
+from t2itui.screens.library.state import LibraryTab, folder_rows
 from t2itui.session import Session
 from t2itui.widgets.rows import Row
 from tests.t2itui.fake_library import FakeEngine
@@ -20,6 +22,17 @@ from tests.t2itui.library.test_screen import folder, model
 
 OWN = Row(key="/farm", cells=("/farm",))
 SHIPPED = Row(key="/shipped", cells=(BUILT_IN.label,))
+
+
+def shards(path: str, *, is_here: bool = True) -> AttachedRecord:
+    return AttachedRecord(
+        folder=path,
+        encoder_id="a/clip",
+        shards=3,
+        pictures=1200,
+        attached_at=1.7e9,
+        is_here=is_here,
+    )
 
 
 async def controller_of(engine: FakeEngine) -> LibraryController:
@@ -61,9 +74,30 @@ async def test_all_folders_of_ones_own_are_brought_up_to_date() -> None:
     controller.state = await controller.read()
     request = controller.rescan_all()
     assert request is not None and request.folders == (Path("/farm"), Path("/city"))
-    controller.index(request)
+    controller.start(request)
     assert engine.indexed == [request]
-    assert await controller.forget(Path("/farm")) == "10 pictures left the library"
+    assert await controller.forget(OWN) == "10 pictures left the library"
+
+
+async def test_shards_are_refreshed_by_attaching_and_forgotten_by_detaching() -> None:
+    engine = FakeEngine()
+    engine.library.all_folders = [folder("/farm")]
+    engine.attachments.all_folders = [shards("/shards"), shards("/gone", is_here=False)]
+    controller = await controller_of(engine)
+    assert controller.state is not None
+    _, here, away = folder_rows(controller.state)
+    assert here.cells == ("/shards", "1,200", "-", "-", "shards: 3")
+    assert away.cells[4] == "shards: 3, away"
+    assert (here.tone, away.tone) == ("", "warning")
+    request = controller.refresh(here)
+    assert request == AttachRequest(folder=Path("/shards"))
+    controller.start(request)
+    assert engine.attached == [request]
+    assert controller.command(LibraryTab.FOLDERS, here) == "t2itui library attach /shards"
+    assert controller.rescan_all() == IndexRequest(folders=(Path("/farm"),))
+    assert await controller.forget(here) == "1,200 pictures left the library"
+    assert engine.library.forgotten == []
+    assert [record.folder for record in engine.attachments.all_folders] == ["/gone"]
 
 
 async def test_an_encoder_is_downloaded_unless_it_is_here() -> None:

@@ -14,10 +14,12 @@ from textual.worker import WorkerCancelled
 from engine.engine import Engine
 from engine.events import JobCancelled, JobFinished
 from engine.jobs.jobs import Job, Outcome
+from engine.library.shards import read_manifest
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.detection import HALF_CELLS
+from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.history.screen import HistoryScreen
 from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.jobs.strip import JobsStrip
@@ -25,6 +27,7 @@ from t2itui.screens.library.forms import AddFolder, ImportVectors
 from t2itui.screens.library.screen import LibraryScreen
 from t2itui.session import Session
 from t2itui.widgets.rows import RowList
+from tests.engine.library.pictures import fill
 from tests.t2itui.fakes import answered, search_screen, until
 from tests.t2itui.painted_library import DemoLibrary, paint
 from tests.tiny_models import save_tiny_clip
@@ -205,3 +208,33 @@ async def test_an_absent_model_fails_the_job_with_the_way_out(
         await ended(pilot, last_job(app))
         await until(pilot, lambda: "failed" in screen.query_one(JobsStrip).render().plain)
         assert "t2itui models get nobody/nothing" in screen.query_one(JobsStrip).render().plain
+
+
+async def test_a_folder_of_shards_is_attached_listed_and_detached(
+    tmp_path: Path, small_clip: Path
+) -> None:
+    pictures, out = tmp_path / "pictures", tmp_path / "shards"
+    fill(pictures, 3)
+    settings = EngineSettings(home=tmp_path / "maker", decoders=1, encoder=str(small_clip))
+    async with Engine.open(settings) as engine:
+        request = IndexRequest(folders=(pictures,), shards=out)
+        assert isinstance(await engine.index(request).wait(), JobFinished)
+    app = app_of(tmp_path / "home", str(tmp_path / "no encoder"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await library(pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, AddFolder))
+        form = app.screen
+        assert isinstance(form, AddFolder)
+        form.folder.take(str(out))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert isinstance(await ended(pilot, last_job(app)), JobFinished)
+        await until(pilot, lambda: bool(screen.listing.rows))
+        await until(pilot, lambda: "shards: 1" in lines(screen.listing)[0])
+        assert "3" in screen.listing.rows[0].cells
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: not screen.listing.rows)
+    assert read_manifest(out) is not None

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.models.generator_messages import GeneratedImage
-from engine.models.parameters import GenerationParameters
+from engine.models.parameters import GenerationParameters, Texts
 from engine.states import OutputCheck
 from engine.workers import generator
 from engine.workers.denoising import Denoiser, Watcher, _Draft
@@ -30,10 +30,11 @@ class FrailDenoiser(Denoiser):
         seeds: Sequence[int],
         watcher: Watcher,
         previewer: Previewer | None,
+        texts: Sequence[Texts] = (),
     ) -> list[GeneratedImage]:
         asked = re.search(r"out of memory (\d) times", parameters.prompt)
         self._left, self._prompt = int(asked[1]) if asked else 0, parameters.prompt
-        return super().generate_batch(parameters, seeds, watcher, previewer)
+        return super().generate_batch(parameters, seeds, watcher, previewer, texts)
 
     def _denoise(
         self, draft: _Draft, watcher: Watcher, previewer: Previewer | None

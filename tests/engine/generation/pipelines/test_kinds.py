@@ -273,6 +273,22 @@ async def test_a_part_of_a_picture_is_painted_anew_and_another_picture_from_it(
 
 
 @NEW_LOOP
+@pytest.mark.parametrize("name", KINDS)
+async def test_texts_that_are_painted_together_come_out_as_alone(
+    name: str, kinds: Path, generators: Generators
+) -> None:
+    source = str(kinds / name)
+    asked = request(kinds / name, width=64, height=64)
+    parameters = resolve(asked, await generators.describe(source))
+    texts = [("a red horse", ""), ("a cat", ""), ("two dogs in the snow by the sea", "")]
+    together = await generators.generate_batch(source, parameters, [7, 8, 9], texts=texts)
+    for said, seed, image in zip(texts, (7, 8, 9), together, strict=True):
+        alone = await generators.generate(source, parameters.saying(said), seed)
+        assert np.abs(image.pixels.astype(int) - alone.pixels).max() <= 2
+        assert image.parameters == alone.parameters
+
+
+@NEW_LOOP
 async def test_a_packed_model_is_cancelled_at_a_step_and_gives_up_what_it_has(
     kinds: Path, generators: Generators
 ) -> None:
