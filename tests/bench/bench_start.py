@@ -13,9 +13,8 @@ import sys
 import tempfile
 import time
 
-FLOOR = ["-c", "import numpy, sqlite_utils"]
 COMMANDS = {
-    "import numpy, sqlite_utils": FLOOR,
+    "import numpy, sqlite_utils": ["-c", "import numpy, sqlite_utils"],
     "python -c pass": ["-c", "pass"],
     "t2itui --help": ["-m", "t2itui", "--help"],
     "t2itui search, from its receipt": ["-m", "t2itui", "search", "a red horse"],
@@ -47,15 +46,17 @@ def main(repeats: int) -> None:
                 times = run(arguments, home)
                 if turn:
                     found[name].append(times)
-    columns = [("wall", statistics.median, 0), ("best", min, 0), ("processor, best", min, 1)]
-    print(f"ms, {repeats} runs each{'':20}" + "".join(f"{name:>24}" for name, _, _ in columns))
-    floor = found["import numpy, sqlite_utils"]
-    for name, times in found.items():
-        cells = ""
-        for _, over, place in columns:
-            value = over([each[place] for each in times])
-            cells += f"{value:15.0f} {value / over([each[place] for each in floor]):7.2f}x"
-        print(f"{name:36}{cells}")
+    heads = ("wall", "best", "processor, best")
+    print(f"ms, {repeats} runs each{'':20}" + "".join(f"{head:>24}" for head in heads))
+
+    def summed_up(name: str) -> tuple[float, float, float]:
+        wall, spent = zip(*found[name], strict=True)
+        return statistics.median(wall), min(wall), min(spent)
+
+    floor = summed_up("import numpy, sqlite_utils")
+    for name in COMMANDS:
+        values = zip(summed_up(name), floor, strict=True)
+        print(f"{name:36}" + "".join(f"{ms:15.0f} {ms / least:7.2f}x" for ms, least in values))
 
 
 if __name__ == "__main__":
