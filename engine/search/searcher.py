@@ -46,6 +46,7 @@ from engine.search.receipts import (
 from engine.search.resolve import QueryResolver, ResolvedQuery, check
 from engine.search.text_embedder import TextEmbedder, random_prompts
 from engine.settings import EngineSettings
+from engine.states import ScorerKind
 
 if TYPE_CHECKING:
     from engine.events import Report
@@ -195,6 +196,16 @@ class Searcher:
         """Answer a query that nobody asked: as `scored` does, but without keeping the receipt."""
         started = time.perf_counter()
         return await self._answer(await self._resolver.resolve(request), started, keep=False)
+
+    async def first_look(self, request: SearchRequest) -> SearchResult:
+        """What there is to see at once of a query whose scorer takes long; nothing is kept.
+
+        Ranked by cosine, with the match that needs no training. Raises as `scored` does.
+        """
+        started = time.perf_counter()
+        quick = replace(request, scorer=ScorerKind.COSINE)
+        query = replace(await self._resolver.resolve(quick), matcher_id=None)
+        return await self._answer(query, started, keep=False)
 
     async def compare(self, request: SearchRequest) -> SearchResult:
         """As `preview`, but `match` is that of each pair for itself, whatever the library holds.

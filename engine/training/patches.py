@@ -52,7 +52,7 @@ async def with_states(
             if state is None:
                 continue
             if found is None:
-                _check_room(len(ids), state.vectors.nbytes, most_bytes)
+                check_room(len(ids), state.vectors.nbytes, most_bytes)
                 found = np.zeros((len(ids), *state.vectors.shape), np.float16)
             found[row] = state.vectors
     if found is None:
@@ -65,7 +65,8 @@ async def with_states(
     return replace(material, states=found)
 
 
-def _check_room(pictures: int, nbytes: int, most_bytes: int) -> None:
+def check_room(pictures: int, nbytes: int, most_bytes: int) -> None:
+    """Raise RequestError where the states of so many pictures, each of `nbytes`, are too many."""
     if pictures * nbytes > most_bytes:
         most = most_bytes // nbytes
         raise RequestError(

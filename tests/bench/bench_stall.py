@@ -1,8 +1,10 @@
 """How long the event loop stands still while pictures fill and while paging through 10,000 results.
 
 Run it as `python -m tests.bench.bench_stall [PROTOCOL ...]`. The whole app runs on a pty over a
-real cache. Two figures for each phase: the longest stall by the clock, and the processor time
-that the loop's own thread spent in its longest stretch; only the first grows on a busy machine.
+real cache; at the end the storybook's encoder finds words in a large picture of it, and their maps
+are stepped through, first the words, then pictures. Two figures for each phase: the longest stall
+by the clock, and the processor time that the loop's own thread spent in its longest stretch; only
+the first grows on a busy machine.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.card import Card
+from t2itui.screens.search.viewer import Viewer
 from t2itui.session import Session
 from tests.bench.big_library import QUERY, build
 from tests.bench.on_pty import CELL, run_on_pty
@@ -29,6 +32,9 @@ from tests.t2itui.fakes import search_screen
 
 RESULTS = 10_000
 PAGES = 40
+TEXT = "a brown dog and a ball on the beach"
+PICTURES = 8
+"""Whose words are found one after the other."""
 BEAT_S = 0.002
 """How often the loop is asked whether it is still there."""
 CHILD = """
@@ -111,9 +117,50 @@ async def drive(pilot: Pilot[object], write_to: int) -> None:
         await asyncio.sleep(0.7)
         app.simulate_key("escape")
         await asyncio.sleep(0.5)
+    await find_words(app, pulse)
     pulse.stop()
     os.write(write_to, json.dumps(pulse.figures).encode())
     app.exit()
+
+
+async def find_words(app: T2ITuiApp, pulse: ThreadProgress) -> None:
+    """Open a picture of the storybook large, find the words of a description, and walk on."""
+    search = search_screen(app)
+    asked = search.results.listing
+    app.simulate_key("b")
+    await until(lambda: search.results.listing not in (None, asked) and not search.is_waiting)
+    search.search_for(TEXT)
+    await until(lambda: not search.is_waiting and search.query_line.input.value == TEXT)
+    await filled(app)
+    app.simulate_key("enter")
+    await until(lambda: isinstance(app.screen, Viewer))
+    viewer = app.screen
+    assert isinstance(viewer, Viewer)
+    async with pulse.phase("words found"):
+        app.simulate_key("w")
+        await until(lambda: is_mapped(viewer))
+    async with pulse.phase("next words"):
+        for _ in range(PAGES):
+            app.simulate_key("w")
+            await asyncio.sleep(0.05)
+    if not is_mapped(viewer):
+        app.simulate_key("w")
+    async with pulse.phase("next mapped"):
+        for _ in range(PICTURES):
+            app.simulate_key("right")
+            await asyncio.sleep(0.05)
+            await until(lambda: is_mapped(viewer))
+
+
+def is_mapped(viewer: Viewer) -> bool:
+    """The map of a word lies over the picture."""
+    return viewer.picture.overlay is not None
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the app work until something holds."""
+    while not condition():  # noqa: ASYNC110 - the app offers no event to wait for
+        await asyncio.sleep(0.02)
 
 
 def child(home: str, protocol: GraphicsProtocol, write_to: int) -> None:

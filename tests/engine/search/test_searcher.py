@@ -11,7 +11,7 @@ import safetensors.numpy
 from cache.embeddings import vectors_of
 from cache.matchers import add_matcher
 from cache.pictures import add_names
-from cache.receipts import list_receipts
+from cache.receipts import get_receipt, list_receipts
 from cache.store import Cache
 from cache.texts import get_texts
 from engine.errors import (
@@ -388,6 +388,18 @@ async def test_a_trained_matcher_scores_texts_and_not_pictures(
     assert after.receipt.id != before.receipt.id
     assert [row.match for row in after.rows] != [row.match for row in before.rows]
     assert (await searcher.like(ids[0], DOG)).receipt.matcher.startswith("label-free")
+
+
+async def test_a_first_look_is_by_cosine_without_the_matcher_and_leaves_nothing(
+    searcher: Searcher, cache: Cache, ids: list[int]
+) -> None:
+    plain = await searcher.preview(replace(DOG, scorer="cosine"))
+    await cache.write(add_matcher, ENCODER.id, saved_matcher(ENCODER.id), "{}")
+    looked = await searcher.first_look(DOG)
+    assert looked.receipt.matcher == plain.receipt.matcher != "matcher 1"
+    assert looked.receipt.ranked_by == "cosine"
+    assert [row.picture_id for row in looked.rows] == [row.picture_id for row in plain.rows]
+    assert await cache.read(get_receipt, looked.receipt.id) is None
 
 
 @pytest.mark.parametrize("weights", [saved_matcher("other/clip"), saved_matcher(ENCODER.id, 8)])
