@@ -345,7 +345,7 @@ class SearchScreen(AppScreen):
         """Show what there is to do where there is no picture."""
         self.show_body(BodyPart.FIRST_START)
         self.route_line.show_hint("")
-        self.first_start.folder.line.focus()
+        self.first_start.open()
 
     def show_body(self, part: BodyPart) -> None:
         """Bring a text, an answer or the first steps to the front."""
