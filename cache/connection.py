@@ -46,7 +46,7 @@ def open_database(path: Path | str, *, busy_seconds: float = BUSY_SECONDS) -> Da
         _create(Path(path))
     connection = sqlite3.connect(str(path), timeout=busy_seconds)
     try:
-        db = Database(connection)
+        db = _database(connection)
         check_version(db, path)
         connection.execute(f"pragma page_size = {PAGE_SIZE}")
         _write_ahead(connection, busy_seconds)
@@ -69,7 +69,7 @@ def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
     """
     connection = _connect_reader(path, busy_seconds)
     try:
-        db = Database(connection)
+        db = _database(connection)
         version = check_version(db, path)
         if version < SCHEMA_VERSION:
             raise CacheReadOnlyError(
@@ -80,6 +80,12 @@ def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
         connection.close()
         raise
     return db
+
+
+def _database(connection: sqlite3.Connection) -> Database:
+    """Without sqlite-utils' plugins, which nobody has installed for this file: to look for them
+    reads the metadata of every package."""
+    return Database(connection, execute_plugins=False)
 
 
 def check_version(db: Database, path: Path | str) -> int:

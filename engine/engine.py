@@ -7,11 +7,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cache.content_files import has_contents
-from cache.generated import has_generated
 from cache.store import Cache
-from engine.jobs.jobs import Job, Jobs
-from engine.library.library import Library
 from engine.settings import EngineSettings
 from engine.states import JobKind
 
@@ -22,10 +18,12 @@ if TYPE_CHECKING:
     from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
     from engine.jobs.codec import JobRequest
+    from engine.jobs.jobs import Job, Jobs
     from engine.library.attachments import Attachments
     from engine.library.collections import BuiltInCollection
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
+    from engine.library.library import Library
     from engine.library.repair import RepairPlan
     from engine.local.matcher_pictures import MatcherPictures
     from engine.local.states import LocalStates
@@ -66,8 +64,20 @@ class Engine:
         self.settings = settings
         self.cache = cache
         self._measures_beside = measures_beside
-        self.jobs = Jobs(cache)
-        self.library = Library(cache)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """What runs in the background, and what waits."""
+        from engine.jobs.jobs import Jobs
+
+        return Jobs(self.cache)
+
+    @cached_property
+    def library(self) -> Library:
+        """What the cache holds, to look at and to forget."""
+        from engine.library.library import Library
+
+        return Library(self.cache)
 
     @cached_property
     def encoders(self) -> Encoders:
@@ -268,9 +278,8 @@ class Engine:
 
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
-        await self.jobs.aclose()
         for name in (
-            *("searcher", "accelerator", "parts", "indexer", "local_states"),
+            *("jobs", "searcher", "accelerator", "parts", "indexer", "local_states"),
             *("generation", "generators", "encoders"),
         ):
             if (opened := vars(self).get(name)) is not None:
@@ -285,6 +294,9 @@ class Engine:
         """Bring generated files and their rows together where something parted them."""
         if self.cache.read_only:
             return
+        from cache.content_files import has_contents
+        from cache.generated import has_generated
+
         if has_contents(self.settings.home) or await self.cache.read(has_generated):
             from engine.generation.store import recover_orphans
 

@@ -1,5 +1,7 @@
 """What is written for a person: files and folders that appear whole or not at all, thumbnails."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
@@ -7,13 +9,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from cache.home_files import MEMORY_LIMIT, read_file, write_file
 from engine import disk
 from engine.errors import EngineError, RequestError
 from engine.untrusted.documents import Json, parse_object
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def numbered(path: Path, number: int) -> Path:
@@ -85,8 +89,10 @@ _QUALITY = 80
 
 def thumbnail(image: Image.Image, side: int) -> bytes:
     """Return a WebP picture whose longer edge has at most `side` pixels."""
+    from PIL.Image import Resampling
+
     small = image.copy()
-    small.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    small.thumbnail((side, side), Resampling.BICUBIC, reducing_gap=2.0)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=_QUALITY, method=2)
     return buffer.getvalue()

@@ -2,23 +2,47 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Row types of the cache that screens and commands read, as the engine hands them out.
-from cache.attached import AttachedRecord as AttachedRecord
-from cache.embeddings import EncoderRecord as EncoderRecord
-from cache.files import FailureRecord as FailureRecord
-from cache.files import FolderRecord as FolderRecord
-from cache.generated import GeneratedRecord as GeneratedRecord
-from cache.jobs import JobRecord as JobRecord
-from cache.library import LibraryCounts as LibraryCounts
-from cache.matchers import MatcherRecord as MatcherRecord
-from cache.sheets import SheetRecord as SheetRecord
-from cache.states import StatesUsage as StatesUsage
 from engine.states import CheckState, ModelKind, Route, ZeroState
+
+if TYPE_CHECKING:
+    # Row types of the cache that screens and commands read, as the engine hands them out.
+    from cache.attached import AttachedRecord as AttachedRecord
+    from cache.embeddings import EncoderRecord as EncoderRecord
+    from cache.files import FailureRecord as FailureRecord
+    from cache.files import FolderRecord as FolderRecord
+    from cache.generated import GeneratedRecord as GeneratedRecord
+    from cache.jobs import JobRecord as JobRecord
+    from cache.library import LibraryCounts as LibraryCounts
+    from cache.matchers import MatcherRecord as MatcherRecord
+    from cache.sheets import SheetRecord as SheetRecord
+    from cache.states import StatesUsage as StatesUsage
+
+_ROW_TYPES = {
+    "AttachedRecord": "cache.attached",
+    "EncoderRecord": "cache.embeddings",
+    "FailureRecord": "cache.files",
+    "FolderRecord": "cache.files",
+    "GeneratedRecord": "cache.generated",
+    "JobRecord": "cache.jobs",
+    "LibraryCounts": "cache.library",
+    "MatcherRecord": "cache.matchers",
+    "SheetRecord": "cache.sheets",
+    "StatesUsage": "cache.states",
+}
+"""Imported when asked for: an answer needs none of them."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROW_TYPES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_ROW_TYPES[name]), name)
+
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IdArray: TypeAlias = NDArray[np.int64]

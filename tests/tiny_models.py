@@ -20,6 +20,28 @@ def save_tiny_clip(
     folder: Path, *, dim: int = 32, image_size: int = 32, seed: int = 0, layers: int = 2
 ) -> Path:
     """Save a CLIP of random weights; it reads any text byte by byte, CLIP_LENGTH tokens long."""
+    return save_clip_of(
+        folder,
+        text=_tower(layers),
+        vision=_tower(layers),
+        patch_size=image_size // 4,
+        image_size=image_size,
+        dim=dim,
+        seed=seed,
+    )
+
+
+def save_clip_of(
+    folder: Path,
+    *,
+    text: dict[str, int],
+    vision: dict[str, int],
+    patch_size: int,
+    image_size: int,
+    dim: int,
+    seed: int = 0,
+) -> Path:
+    """Save a CLIP of random weights whose towers have some sizes."""
     import torch
     from transformers.models.clip.configuration_clip import CLIPConfig
     from transformers.models.clip.modeling_clip import CLIPModel
@@ -29,14 +51,14 @@ def save_tiny_clip(
     make: Any = CLIPTokenizer
     tokenizer = make(vocab=vocab, merges=merges, model_max_length=CLIP_LENGTH)
     assert len(tokenizer) == len(vocab)
-    text = _tower(layers) | {
+    text = text | {
         "vocab_size": len(vocab),
         "max_position_embeddings": CLIP_LENGTH,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    vision = _tower(layers) | {"image_size": image_size, "patch_size": image_size // 4}
+    vision = vision | {"image_size": image_size, "patch_size": patch_size}
     torch.manual_seed(seed)
     config: Any = CLIPConfig(text_config=text, vision_config=vision, projection_dim=dim)
     _save(CLIPModel(config), tokenizer, folder, _clip_pictures(image_size))

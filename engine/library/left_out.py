@@ -1,15 +1,18 @@
 """Which files and folders are left out of a library: by their name, or as a person wishes."""
 
+from __future__ import annotations
+
 import codecs
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import RequestError
 from engine.untrusted.documents import UntrustedError, lines_of, read_bytes
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".t2ituiignore"
 """Patterns of what is left out of its folder and those below, in the syntax of .gitignore."""
@@ -51,7 +54,7 @@ _BEGINNINGS = tuple(name[:-1].lower() for name in NEVER_PICTURES if name.endswit
 _LONGEST = 1 << 20
 """Bytes of an ignore file."""
 
-Rules: TypeAlias = tuple[tuple[str, GitIgnoreSpec], ...]
+Rules: TypeAlias = "tuple[tuple[str, GitIgnoreSpec], ...]"
 """Folders with the patterns that hold below them, the innermost last."""
 
 
@@ -64,13 +67,20 @@ def is_never_a_picture(name: str) -> bool:
 def checked_patterns(patterns: Sequence[str]) -> GitIgnoreSpec:
     """Patterns in the syntax of .gitignore. Raises RequestError for one that is none."""
     try:
-        return GitIgnoreSpec.from_lines(patterns)
+        return _read(patterns)
     except ValueError as error:
         raise RequestError(
             f"{error}",
             hint="Patterns are those of .gitignore, such as 'raw/' or '*.gif'.",
             field="exclude",
         ) from error
+
+
+def _read(lines: Sequence[str]) -> GitIgnoreSpec:
+    """Patterns, read by what is imported where there are some: most folders have none."""
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(lines)
 
 
 def rules_of(root: str, exclude: Sequence[str]) -> Rules:
@@ -91,7 +101,7 @@ def with_ignore_file(rules: Rules, folder: str) -> tuple[Rules, str]:
     # File names are bytes: what is no UTF-8 in them is kept as they are listed.
     lines = lines_of(os.fsdecode(data.removeprefix(codecs.BOM_UTF8)))
     try:
-        return (*rules, (folder, GitIgnoreSpec.from_lines(lines))), ""
+        return (*rules, (folder, _read(lines))), ""
     except ValueError as error:
         return rules, f"{error}: nothing is left out by it"
 

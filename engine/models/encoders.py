@@ -1,11 +1,13 @@
 """The encoders that the program uses: found, described, loaded, kept warm and ended."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +16,14 @@ from engine import disk
 from engine.errors import EngineError
 from engine.models import paths
 from engine.models.devices import kind_and_number
-from engine.models.encoder_info import EncoderInfo, identify, read_encoder_info
-from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
 from engine.settings import EngineSettings
 from engine.states import Device, NumberFormat, ProcessState
+
+if TYPE_CHECKING:
+    from engine.models.encoder_info import EncoderInfo
+    from engine.models.messages import Json, Reply
 
 MODULE = "engine.workers.encoder"
 TEXT_PRIORITY = 0
@@ -129,6 +133,9 @@ class Encoders:
 
         Raises ModelMissingError or ModelUnusableError, with what to do about it.
         """
+        # Read where a model is asked about: an answer out of the cache asks about none.
+        from engine.models.encoder_info import identify, read_encoder_info
+
         known = self._info.get(source)
         if known is None or not disk.is_folder(known.folder):
             memory, model = self._settings.home / "encoders.json", paths.without_int8(source)
@@ -215,7 +222,7 @@ class Encoders:
         """End the processes for good."""
         await asyncio.gather(*(host.aclose() for host in self._hosts.values()))
 
-    def _host(self, info: EncoderInfo) -> "_Host":
+    def _host(self, info: EncoderInfo) -> _Host:
         host = self._hosts.get(info.source)
         if host is None:
             is_int8 = info.source.endswith(paths.INT8_SUFFIX)
@@ -369,7 +376,7 @@ class _Host:
             listener(str(event.get("stage", "")))
 
 
-def _forget(loading: "asyncio.Task[LoadedEncoder]") -> None:
+def _forget(loading: asyncio.Task[LoadedEncoder]) -> None:
     """Take note of an error that nobody waited for any more."""
     if not loading.cancelled():
         loading.exception()

@@ -26,6 +26,7 @@ from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.evidence import Tally
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, matcher_words
+from engine.scoring.registry import matcher_scorer
 from engine.states import ScorerKind
 
 DEAR_SAMPLE = 8_000
@@ -155,11 +156,6 @@ class MatchContext:
         if background.are_rivals:
             return f"label-free ({count} rival texts)"
         return f"label-free ({count} background {kind})"
-
-
-def matcher_scorer(matcher_id: int) -> str:
-    """The exact scorer that a matcher of the cache is."""
-    return f"matcher {matcher_id}"
 
 
 def match_logits(

@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -19,15 +20,16 @@ from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
-from engine.library.decoders import DecoderProcess, DecoderSettings, read_picture
 from engine.library.folders import readable
-from engine.models.encoders import Encoders
 from engine.picture_names import is_address
-from engine.results import FloatArray
 from engine.search.query import BY_CONTENT, BY_FILE, Term
-from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.untrusted.documents import UntrustedError, open_file
+
+if TYPE_CHECKING:
+    from engine.models.encoders import Encoders
+    from engine.results import FloatArray
+    from engine.search.text_embedder import TextEmbedder
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -162,6 +164,8 @@ class QueryPictures:
         )
 
     async def _run_model(self, encoder: EncoderRecord, reference: Reference) -> FloatArray:
+        from engine.library.decoders import DecoderProcess, DecoderSettings, read_picture
+
         source = await self._texts.check(encoder)
         facts = await self._encoders.describe(source)
         decoder = DecoderProcess(

@@ -26,8 +26,7 @@ from engine.language import language_of, unread
 from engine.library.collections import BuiltInCollection
 from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
-from engine.scoring.match import matcher_scorer
-from engine.scoring.registry import check_scorer, search_scorers
+from engine.scoring.registry import check_scorer, matcher_scorer, search_scorers
 from engine.search.pictures import QueryPictures, Reference
 from engine.search.query import ParsedQuery, Term, parse, plain_text
 from engine.search.receipts import ReceiptKey

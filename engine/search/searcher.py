@@ -21,10 +21,7 @@ from cache.pictures import ShownPicture, shown_pictures
 from cache.receipts import get_receipt, put_receipt, touch_receipt
 from cache.store import Cache
 from engine.errors import RequestError, T2IError
-from engine.events import Report
-from engine.jobs.progress import ProgressReporter
 from engine.library.collections import BuiltInCollection
-from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.results import (
     FloatArray,
@@ -35,12 +32,8 @@ from engine.results import (
     SearchResult,
     SearchWarning,
 )
-from engine.scoring import ranking
 from engine.scoring.registry import check_scorer, search_scorers
-from engine.search import warnings
-from engine.search.labels import RelevanceLabels
 from engine.search.pictures import QueryPictures, absolute, name_of_file
-from engine.search.prompt_scores import PromptScorer
 from engine.search.query import BY_CONTENT, quote
 from engine.search.receipts import (
     ReceiptKey,
@@ -51,19 +44,26 @@ from engine.search.receipts import (
     unpack,
 )
 from engine.search.resolve import QueryResolver, ResolvedQuery, check
-from engine.search.scored_query import QueryScoring
 from engine.search.text_embedder import TextEmbedder, random_prompts
-from engine.search.zeros import STAGE, StartJob, Zeros, report_to
 from engine.settings import EngineSettings
+from engine.states import ScorerKind
 
 if TYPE_CHECKING:
+    from engine.events import Report
     from engine.local.states import LocalStates
+    from engine.models.encoders import Encoders
     from engine.search.acceleration import Accelerator
+    from engine.search.labels import RelevanceLabels
     from engine.search.late_scoring import LateScoring
     from engine.search.parts import PictureParts
+    from engine.search.prompt_scores import PromptScorer
+    from engine.search.scored_query import QueryScoring
     from engine.search.tags import Tagger
+    from engine.search.zeros import StartJob, Zeros
 
 _NONE: IdArray = np.empty(0, np.int64)
+MATCHED_AT_ONCE = 20_000
+"""So many pictures a matcher scores in about a tenth of a second."""
 _REMEMBERED = 16
 """Results whose key is remembered, so that they can be routed anew."""
 
@@ -78,7 +78,10 @@ class _Decision:
 
 
 class Searcher:
-    """Turns requests into results; every answer is a stored receipt, and repeats from it."""
+    """Turns requests into results; every answer is a stored receipt, and repeats from it.
+
+    What scores is imported with the first query that no receipt answers.
+    """
 
     def __init__(
         self,
@@ -99,26 +102,47 @@ class Searcher:
         self._embedder = TextEmbedder(cache, encoders)
         self._pictures = QueryPictures(cache, encoders, self._embedder, settings)
         self._resolver = QueryResolver(cache, self._pictures, settings, collection)
-        self._scoring = QueryScoring(
-            cache,
+        self._start = start
+        self._late = (
+            None if states is None else once(partial(_late_scoring, cache, states, settings))
+        )
+        self._parts = parts
+        self._accelerator = accelerator
+        self._keys: OrderedDict[str, ReceiptKey] = OrderedDict()
+        self._order: tuple[Scores, str, IdArray] | None = None
+
+    @cached_property
+    def _scoring(self) -> QueryScoring:
+        from engine.search.scored_query import QueryScoring
+
+        return QueryScoring(
+            self._cache,
             self._embedder,
             self._pictures,
             self._resolver,
-            start,
-            late=None if states is None else once(partial(_late_scoring, cache, states, settings)),
-            parts=parts,
-            accelerator=accelerator,
+            self._start,
+            late=self._late,
+            parts=self._parts,
+            accelerator=self._accelerator,
         )
-        self.prompt_scorer = PromptScorer(
-            cache, self._embedder, self._pictures, self._resolver, self._scoring
-        )
+
+    @cached_property
+    def prompt_scorer(self) -> PromptScorer:
         """Scores pictures against texts, without a receipt."""
-        self.labels = RelevanceLabels(
-            cache, self._embedder, self._pictures, self._resolver, self._scoring
+        from engine.search.prompt_scores import PromptScorer
+
+        return PromptScorer(
+            self._cache, self._embedder, self._pictures, self._resolver, self._scoring
         )
+
+    @cached_property
+    def labels(self) -> RelevanceLabels:
         """What a person says of pictures."""
-        self._keys: OrderedDict[str, ReceiptKey] = OrderedDict()
-        self._order: tuple[Scores, str, IdArray] | None = None
+        from engine.search.labels import RelevanceLabels
+
+        return RelevanceLabels(
+            self._cache, self._embedder, self._pictures, self._resolver, self._scoring
+        )
 
     @cached_property
     def tagger(self) -> Tagger:
@@ -134,13 +158,17 @@ class Searcher:
 
     async def aclose(self) -> None:
         """Stop what is measured beside the queries."""
-        await self.zeros.aclose()
+        if "_scoring" in vars(self):
+            await self.zeros.aclose()
 
     async def measure(self, encoder_id: str, job_id: int, report: Report) -> None:
         """Score what the next queries are placed by, so that none has to wait or do without.
 
         What cannot be measured is left to them.
         """
+        from engine.jobs.progress import ProgressReporter
+        from engine.search.zeros import STAGE, report_to
+
         progress = ProgressReporter(job_id, report)
         progress.report(STAGE, 0)
         for language, prompts in random_prompts().items():
@@ -172,6 +200,20 @@ class Searcher:
         """Answer a query that nobody asked: as `scored` does, but without keeping the receipt."""
         started = time.perf_counter()
         return await self._answer(await self._resolver.resolve(request), started, keep=False)
+
+    async def first_look(self, request: SearchRequest) -> SearchResult:
+        """What there is to see at once of a query whose scorer takes long; nothing is kept.
+
+        Ranked by cosine; over a large library with the match that needs no training. Raises as
+        `scored` does.
+        """
+        started = time.perf_counter()
+        query = await self._resolver.resolve(replace(request, scorer=ScorerKind.COSINE))
+        if query.snapshot.embedded[query.encoder.id] > MATCHED_AT_ONCE:
+            # Another decision than the matcher's, under a name of its own.
+            key = replace(query.key, match=f"first look, {query.key.match}")
+            query = replace(query, matcher_id=None, key=key)
+        return await self._answer(query, started, keep=False)
 
     async def compare(self, request: SearchRequest) -> SearchResult:
         """As `preview`, but `match` is that of each pair for itself, whatever the library holds.
@@ -294,6 +336,8 @@ class Searcher:
         known = await self._cache.read(_get, name)
         if known is not None:
             return known
+        from engine.scoring import ranking
+
         routing = ranking.route(scores, decision.threshold)
         stored = StoredDecision(
             receipt=Receipt(
@@ -329,6 +373,8 @@ class Searcher:
         try:
             return await self._cache.write(_put, stored)
         except CacheError as error:
+            from engine.search import warnings
+
             return replace(
                 stored, warnings=(*stored.warnings, *warnings.of_unkept_receipt(error.message))
             )
@@ -336,6 +382,8 @@ class Searcher:
     async def _rows(
         self, scores: Scores, scorer: str, start: int, stop: int | None
     ) -> tuple[ResultRow, ...]:
+        from engine.scoring import ranking
+
         if start == 0 and stop is not None:
             indices = ranking.top(scores, scorer, stop) if stop > 0 else _NONE
         else:
@@ -343,6 +391,8 @@ class Searcher:
         return await self._cache.read(_read_rows, scores, indices, start)
 
     def _ordered(self, scores: Scores, scorer: str) -> IdArray:
+        from engine.scoring import ranking
+
         if self._order is None or self._order[0] is not scores or self._order[1] != scorer:
             self._order = scores, scorer, ranking.order(scores, scorer)
         return self._order[2]

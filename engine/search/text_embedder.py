@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from cache.errors import CacheError
 from cache.store import Cache
 from cache.texts import TextRecord, get_texts, imported_texts, put_texts
 from engine.errors import ModelMissingError, ModelUnusableError, OfflineError
-from engine.models.encoders import Encoders
-from engine.results import FloatArray
-from engine.scoring.label_free import BackgroundPrompts
 from engine.states import ProcessState
+
+if TYPE_CHECKING:
+    from engine.models.encoders import Encoders
+    from engine.results import FloatArray
+    from engine.scoring.label_free import BackgroundPrompts
 
 RANDOM_PROMPTS = 200
 """How many of them there are in each language."""
@@ -70,6 +73,8 @@ class TextEmbedder:
             imported = await self._cache.read(imported_texts, encoder.id)
             others = sorted((item for item in imported if item.text not in random), key=_shuffled)
             random |= {item.text: item for item in others[: RANDOM_PROMPTS - len(random)]}
+        from engine.scoring.label_free import BackgroundPrompts
+
         return BackgroundPrompts(
             random=_stacked([random[text] for text in sorted(random)], encoder.dim),
             level=level,

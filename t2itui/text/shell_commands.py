@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from engine import numbers
 from engine.collections import BUILT_IN
-from engine.jobs.codec import JobRequest, command_words
 from engine.requests import Filters, SearchRequest, WhereRequest
 from engine.states import Synthetic
 from t2itui.settings import home_folder
@@ -17,6 +16,7 @@ from t2itui.text.words import scope_name
 
 if TYPE_CHECKING:
     from engine.comparing.comparison import ComparisonRequest, Description
+    from engine.jobs.codec import JobRequest
     from engine.results import Receipt
 
 
@@ -115,6 +115,8 @@ def program(home: Path | None, *words: str) -> str:
 
 def job_command(home: Path | None, request: JobRequest) -> str:
     """Return the command that starts a job with the same request."""
+    from engine.jobs.codec import command_words
+
     return program(home, *command_words(request))
 
 

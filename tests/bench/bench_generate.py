@@ -1,7 +1,7 @@
 """What painting in a process of its own costs over bare diffusers, and how soon a cancel works.
 
 `python -m tests.bench.bench_generate [FOLDER]`; without a folder, a small pipeline of random
-weights. With a GPU, also Stable Diffusion 1.5's sizes with random weights, and each step down.
+weights. On a GPU: tests/bench/on_gpu.py.
 """
 
 # ruff: noqa: E402 - what a process rests by is said before numpy is imported, as the program does
@@ -59,9 +59,6 @@ def main() -> None:
             source = save_tiny_diffusion(home / "tiny")
         asyncio.run(measure(str(source), home))
         asyncio.run(sheet(str(source), home))
-    from tests.bench.generate_on_gpu import measure_gpu
-
-    measure_gpu()
 
 
 async def measure(source: str, home: Path) -> None:

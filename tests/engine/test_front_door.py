@@ -60,7 +60,13 @@ asyncio.run(main())
 
 PUBLIC = {
     *("engine", "engine.collections", "engine.doctor", "engine.engine", "engine.errors"),
-    *("engine.events", "engine.file_types", "engine.home_files", "engine.picture_names"),
+    *(
+        "engine.events",
+        "engine.file_types",
+        "engine.files",
+        "engine.home_files",
+        "engine.picture_names",
+    ),
     *("engine.requests", "engine.results", "engine.settings", "engine.states"),
     "engine.untrusted.documents",
     *(

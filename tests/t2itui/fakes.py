@@ -241,6 +241,7 @@ class FakeSearcher:
     asked: list[SearchRequest] = field(default_factory=list)
     liked: list[object] = field(default_factory=list)
     recorded: list[tuple[float, str]] = field(default_factory=list)
+    looked: list[SearchRequest] = field(default_factory=list)
     labels: FakeLabels = field(default_factory=FakeLabels)
     tagger: FakeTagger = field(default_factory=FakeTagger)
     warmed: list[str] = field(default_factory=list)
@@ -270,6 +271,11 @@ class FakeSearcher:
 
     async def preview(self, request: SearchRequest) -> SearchResult:
         return await self.scored(request)
+
+    async def first_look(self, request: SearchRequest) -> SearchResult:
+        self.looked.append(request)
+        receipt = self._receipt(request.query, request.threshold, "cosine")
+        return SearchResult(receipt=receipt, rows=(), cached=True, seconds=0.0, scores=self.scores)
 
     async def like(self, target: int | Path, request: SearchRequest) -> SearchResult:
         self.liked.append(target)

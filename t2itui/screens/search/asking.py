@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from t2itui.screens.search.listing import Listing
     from t2itui.session import Session
 
+SOON_S = 0.2
+"""What is there so soon is waited for."""
 SEARCHING = "search"
 """The group of the work that an answer comes from; a newer query cancels the older."""
 
@@ -37,6 +39,9 @@ class AnswerView(TaskHost, Protocol):
 
     def show_answer(self, listing: Listing) -> None:
         """Show an answer."""
+
+    def show_first(self, listing: Listing) -> None:
+        """Show what is known at once, while the answer is still waited for."""
 
     def show_error(self, error: T2IError) -> None:
         """Say why there is none."""
@@ -183,7 +188,7 @@ class AskingController:
                 return await engine.searcher.scored(request)
             return await engine.searcher.like(like, request)
 
-        await self._show(rank)
+        await self._show(rank, request if like is None else None)
 
     async def _replay(self, receipt_id: str) -> None:
         async def read(engine: Engine) -> SearchResult:
@@ -191,17 +196,52 @@ class AskingController:
 
         await self._show(read)
 
-    async def _show(self, find: Callable[[Engine], Awaitable[SearchResult]]) -> None:
+    async def _show(
+        self,
+        find: Callable[[Engine], Coroutine[None, None, SearchResult]],
+        request: SearchRequest | None = None,
+    ) -> None:
+        """Show what is found; meanwhile, of a request, what is known at once."""
         engine = self._session.engine
         if engine is None:
             return
+        finding = asyncio.create_task(find(engine))
         try:
-            result = await find(engine)
+            if request is not None:
+                await self._show_first(engine, request, finding)
+            result = await finding
             listing = await asyncio.to_thread(_list, result, self._session.settings.hide_below)
         except T2IError as error:
             self._view.call_later(self._view.show_error, error)
         else:
             self._view.call_later(self._take_answer, listing)
+        finally:
+            finding.cancel()
+
+    async def _show_first(
+        self, engine: Engine, request: SearchRequest, finding: asyncio.Task[SearchResult]
+    ) -> None:
+        """Show the order by cosine if the answer takes longer than that does."""
+        await asyncio.wait([finding], timeout=SOON_S)
+        if finding.done():
+            return
+        looking = asyncio.create_task(engine.searcher.first_look(request))
+        try:
+            await asyncio.wait([finding, looking], return_when=asyncio.FIRST_COMPLETED)
+            # Both may have waited for the same model: what is replaced at once only flickers.
+            await asyncio.wait([finding], timeout=SOON_S)
+            if finding.done():
+                return
+            with suppress(T2IError):  # What is wrong is said when the answer fails by it.
+                hide = self._session.settings.hide_below
+                listing = await asyncio.to_thread(
+                    partial(_list, await looking, hide, is_first=True)
+                )
+                if not finding.done():
+                    self._view.call_later(self._view.show_first, listing)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
     def _take_answer(self, listing: Listing) -> None:
         receipt = self._shown = listing.result.receipt
@@ -213,10 +253,10 @@ class AskingController:
         self._view.show_answer(listing)
 
 
-def _list(result: SearchResult, hide_below: bool) -> Listing:
+def _list(result: SearchResult, hide_below: bool, *, is_first: bool = False) -> Listing:
     from t2itui.screens.search.listing import Listing
 
-    return Listing.of(result, hide_below=hide_below)
+    return Listing.of(result, hide_below=hide_below, is_first=is_first)
 
 
 class EarlyLoader:

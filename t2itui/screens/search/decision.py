@@ -64,7 +64,7 @@ class DecisionController:
 
     def _record_rested(self) -> None:
         listing = self._results.listing
-        if listing is not None:
+        if listing is not None and not listing.is_first:
             self._host.run_beside(partial(self._record, listing), group="record", exclusive=True)
 
     async def _record(self, listing: Listing) -> None:

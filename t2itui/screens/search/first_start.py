@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on, work
-from textual.app import ComposeResult
+from textual import on, work
 from textual.binding import BindingType
 from textual.containers import Horizontal, Middle, VerticalScroll
 from textual.content import Content
@@ -37,7 +36,10 @@ takes it back."""
 
 
 class FirstStart(Middle):
-    """Explains how to begin, and begins on Enter."""
+    """Explains how to begin, and begins on Enter.
+
+    Its parts are made when it is first opened: most libraries have pictures.
+    """
 
     DEFAULT_CSS = """
     FirstStart {
@@ -60,26 +62,34 @@ class FirstStart(Middle):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("first")
 
-    folder = getters.query_one(PathInput)
-    outcome = getters.query_one("#outcome", Static)
-    download = getters.query_one("#download", Button)
-
     def __init__(self, session: Session, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._session = session
+        self.folder = PathInput(placeholder="~/pictures   (Tab completes)", folders_only=True)
+        self.outcome = Static(id="outcome")
+        self.download = Button("Get the model (ctrl+g)", id="download", compact=True)
         self._wanted: Path | None = None
         """A folder that waits for the encoder."""
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(can_focus=False):
-            yield Static(Content.styled("Welcome to t2itui", "bold $primary"))
-            yield Static(Content(f"\n{WELCOME}"))
-            yield PathInput(placeholder="~/pictures   (Tab completes)", folders_only=True)
-            yield Static(id="outcome")
-            with Horizontal():
-                yield Button("Index (enter)", variant="primary", id="go", compact=True)
-                yield Button("Get the model (ctrl+g)", id="download", compact=True)
-                yield Button("Import vectors (ctrl+o)", id="import", compact=True)
+    @work(exclusive=True, group="open")
+    async def open(self) -> None:
+        """Let the person name a folder."""
+        if not self.children:
+            await self.mount(
+                VerticalScroll(
+                    Static(Content.styled("Welcome to t2itui", "bold $primary")),
+                    Static(Content(f"\n{WELCOME}")),
+                    self.folder,
+                    self.outcome,
+                    Horizontal(
+                        Button("Index (enter)", variant="primary", id="go", compact=True),
+                        self.download,
+                        Button("Import vectors (ctrl+o)", id="import", compact=True),
+                    ),
+                    can_focus=False,
+                )
+            )
+        self.folder.line.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer the download only where it is what is missing."""

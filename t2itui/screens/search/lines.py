@@ -72,6 +72,7 @@ class RouteLine(Static):
             filtered,
             f"by {listing.scorer}",
             "stored" if listing.is_stored else "",
+            "a first look" if listing.is_first else "",
             "hiding below" if listing.hide_below else "",
             duration_words(result.seconds) if has_room else "",
             ("cached" if result.cached else "with the model") if has_room else "",

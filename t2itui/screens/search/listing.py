@@ -38,7 +38,10 @@ class Listing:
         scorer: str,
         threshold: float,
         hide_below: bool = False,
+        is_first: bool = False,
     ) -> None:
+        self.is_first = is_first
+        """It stands in while the scorer that was asked for is at work, and is no decision."""
         self.result = result
         self.scores = scores
         self.scorer = scorer
@@ -49,7 +52,7 @@ class Listing:
         self._ranks: dict[str, IdArray] = {}
 
     @classmethod
-    def of(cls, result: SearchResult, *, hide_below: bool) -> Listing:
+    def of(cls, result: SearchResult, *, hide_below: bool, is_first: bool = False) -> Listing:
         """List an answer as it was given; one read from its receipt has only its first rows."""
         receipt = result.receipt
         listing = cls(
@@ -58,6 +61,7 @@ class Listing:
             scorer=receipt.ranked_by,
             threshold=receipt.threshold,
             hide_below=hide_below,
+            is_first=is_first,
         )
         return listing.prepare()
 

@@ -244,6 +244,9 @@ class SearchScreen(AppScreen):
         what = "searching" if engine is not None else "opening the cache"
         if loading := self._loading():
             what = f"loading {loading}"
+        elif self._has_first:
+            work = patch_words(engine) or f"scoring by {self.session.settings.scorer}"
+            what = f"by cosine so far; {work}"
         elif patches := patch_words(engine):
             what = patches
         self.route_line.show_waiting(what, seconds)
@@ -254,8 +257,31 @@ class SearchScreen(AppScreen):
         states = () if engine is None else engine.encoders.state()
         return next((each.source for each in states if each.state is ProcessState.LOADING), "")
 
+    @property
+    def _has_first(self) -> bool:
+        """What is in sight stands in for the answer that is waited for."""
+        listing = self.results.listing
+        return self.is_waiting and listing is not None and listing.is_first
+
+    @property
+    def _moved_threshold(self) -> float | None:
+        """Where the person put the threshold of what stands in; None where it stayed."""
+        listing = self.results.listing if self._has_first else None
+        if listing is None or listing.threshold == listing.result.receipt.threshold:
+            return None
+        return listing.threshold
+
+    def show_first(self, listing: Listing) -> None:
+        """Show the order by cosine while what was asked for is being computed."""
+        if self.is_waiting:
+            self.results.suit(self.body.size)
+            self.results.show(listing)
+            self.results.show_receipt(None)
+            self.show_body(BodyPart.RESULTS)
+
     def show_answer(self, listing: Listing) -> None:
         """Show an answer with everything that belongs to it."""
+        moved = self._moved_threshold
         self.waiting.stop()
         if self.query_line.input.value == self._asked_text:
             self._show_answered_query(listing.result.receipt.query)
@@ -268,6 +294,8 @@ class SearchScreen(AppScreen):
         self.labels.show_answer(listing)
         self.generation.follow(listing)
         self.collection.follow_filters()
+        if moved is not None:
+            self.results.move_threshold(moved)
 
     def _show_answered_query(self, query: str) -> None:
         """Nobody has typed since: the keys go to the pictures, unless it is an example."""
@@ -317,7 +345,7 @@ class SearchScreen(AppScreen):
         """Show what there is to do where there is no picture."""
         self.show_body(BodyPart.FIRST_START)
         self.route_line.show_hint("")
-        self.first_start.folder.line.focus()
+        self.first_start.open()
 
     def show_body(self, part: BodyPart) -> None:
         """Bring a text, an answer or the first steps to the front."""

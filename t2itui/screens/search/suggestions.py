@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from textual import events
-from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from engine.storybook.suggestions import SUGGESTIONS, Suggestion
+if TYPE_CHECKING:
+    from engine.storybook.suggestions import Suggestion
 
 ANSWERED_RUN = 2
 """So many queries that pictures answer come before one that none does."""
@@ -48,6 +50,8 @@ def tour() -> tuple[Suggested, ...]:
 
 def _mixed() -> list[Suggestion]:
     """Those with answers, and after every few one without; what can be painted goes first there."""
+    from engine.storybook.suggestions import SUGGESTIONS
+
     answered = [each for each in SUGGESTIONS if each.answered]
     unanswered = [each for each in SUGGESTIONS if not each.answered]
     unanswered.sort(key=lambda each: each.claim.foreign)
@@ -105,7 +109,10 @@ class SuggestionChip(Static):
 
 
 class SuggestionStrip(Vertical):
-    """Two lines; the suggestion shown last leads the second."""
+    """Two lines; the suggestion shown last leads the second.
+
+    They are made when they are first shown, which a library of one's own never does.
+    """
 
     DEFAULT_CSS = """
     SuggestionStrip {
@@ -131,18 +138,18 @@ class SuggestionStrip(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._chips = [SuggestionChip(each) for each in tour()]
+        self._about = Static(id="about")
         self._current = 0
         self._pictures = 0
 
-    def compose(self) -> ComposeResult:
-        with Horizontal():
-            yield Static(id="about")
-            yield Static(_key_words(KEYS[1:]), classes="keys")
-        with Horizontal():
-            yield Static("Try ", id="label")
-            yield from self._chips
-            yield Static(_key_words(KEYS[:1]), classes="keys", id="next")
+    @cached_property
+    def _chips(self) -> list[SuggestionChip]:
+        return [SuggestionChip(each) for each in tour()]
+
+    def _lines(self) -> tuple[Horizontal, Horizontal]:
+        keys, next_key = (Static(_key_words(some), classes="keys") for some in (KEYS[1:], KEYS[:1]))
+        label = Static("Try ", id="label")
+        return Horizontal(self._about, keys), Horizontal(label, *self._chips, next_key)
 
     def on_resize(self) -> None:
         self._show()
@@ -161,6 +168,8 @@ class SuggestionStrip(Vertical):
         """Show the strip above so many pictures."""
         self._pictures = pictures
         self.display = True
+        if not self.children:
+            self.mount(*self._lines())
         self._show()
 
     def close(self) -> None:
@@ -191,7 +200,7 @@ class SuggestionStrip(Vertical):
         texts = [text.format(pictures=self._pictures) for text in ABOUT]
         room = width - _key_words(KEYS[1:]).cell_length - 2
         about = next((text for text in texts if len(text) <= room), texts[-1])
-        self.query_one("#about", Static).update(Content(about))
+        self._about.update(Content(about))
         left = width - len("Try ") - 1 - _key_words(KEYS[:1]).cell_length - 2
         for place, chip in enumerate(self._chips):
             left -= chip.room + 1 if place >= self._current else 0

@@ -30,7 +30,7 @@ from tests.engine.search.libraries import noise
 from tests.tiny_models import save_tiny_clip
 
 COUNT = 9_000
-PAYS = ScoringMeasure(device="cpu", dtype="bf16", pictures=COUNT, gain=2.0, error=0.01)
+PAYS = ScoringMeasure(device="cpu", dtype="bf16", pictures=COUNT, seconds=0.1, gain=2.0, error=0.01)
 
 
 @pytest.fixture(scope="module")

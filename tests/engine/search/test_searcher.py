@@ -11,7 +11,7 @@ import safetensors.numpy
 from cache.embeddings import vectors_of
 from cache.matchers import add_matcher
 from cache.pictures import add_names
-from cache.receipts import list_receipts
+from cache.receipts import get_receipt, list_receipts
 from cache.store import Cache
 from cache.texts import get_texts
 from engine.errors import (
@@ -388,6 +388,24 @@ async def test_a_trained_matcher_scores_texts_and_not_pictures(
     assert after.receipt.id != before.receipt.id
     assert [row.match for row in after.rows] != [row.match for row in before.rows]
     assert (await searcher.like(ids[0], DOG)).receipt.matcher.startswith("label-free")
+
+
+@pytest.mark.parametrize(("most", "matcher"), [(60, "matcher 1"), (59, "label-free")])
+async def test_a_first_look_is_by_cosine_without_a_slow_matcher_and_leaves_nothing(
+    searcher: Searcher, cache: Cache, monkeypatch: pytest.MonkeyPatch, most: int, matcher: str
+) -> None:
+    monkeypatch.setattr("engine.search.searcher.MATCHED_AT_ONCE", most)
+    await cache.write(add_matcher, ENCODER.id, saved_matcher(ENCODER.id), "{}")
+    by_cosine = replace(DOG, scorer="cosine")
+    unkept = await searcher.first_look(DOG)
+    assert await cache.read(get_receipt, unkept.receipt.id) is None
+    kept = await searcher.scored(by_cosine)
+    looked = await searcher.first_look(DOG)
+    assert looked.receipt.matcher.startswith(matcher)
+    assert looked.receipt.ranked_by == "cosine"
+    assert [row.picture_id for row in looked.rows] == [row.picture_id for row in kept.rows]
+    is_same = [row.match for row in looked.rows] == [row.match for row in kept.rows]
+    assert is_same == (looked.receipt.id == kept.receipt.id) == (matcher == "matcher 1")
 
 
 @pytest.mark.parametrize("weights", [saved_matcher("other/clip"), saved_matcher(ENCODER.id, 8)])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.events import JobFailed, LibraryChanged
 from t2itui.screens.library.forms import ImportVectors
 from t2itui.screens.search.first_start import FirstStart
+from t2itui.screens.search.screen import SearchScreen
 from t2itui.widgets.basics import Panel
+from t2itui.widgets.path_input import PathLine
 from tests.t2itui.fakes import FakeEngine, fake_app, search_screen, until
 
 SIZE = (80, 24)
@@ -20,8 +23,7 @@ async def test_naming_a_folder_starts_to_index_it(tmp_path: Path) -> None:
     app = fake_app(engine)
     async with app.run_test(size=SIZE) as pilot:
         screen = search_screen(app)
-        await until(pilot, lambda: screen.body.current == "first-start")
-        await until(pilot, lambda: screen.first_start.folder.line.has_focus)
+        await opened(pilot, screen)
         screen.first_start.folder.take(str(tmp_path))
         await pilot.press("enter")
         assert [request.folders for request in engine.indexed] == [(tmp_path,)]
@@ -46,7 +48,7 @@ async def test_a_path_that_is_no_folder_is_refused_by_name(tmp_path: Path) -> No
     app = fake_app(engine)
     async with app.run_test(size=SIZE) as pilot:
         screen = search_screen(app)
-        await until(pilot, lambda: screen.body.current == "first-start")
+        await opened(pilot, screen)
         screen.first_start.folder.take(str(tmp_path / "nothing"))
         screen.first_start.folder.line.focus()
         await pilot.press("enter")
@@ -62,7 +64,7 @@ async def test_a_missing_encoder_is_downloaded_on_a_key_and_the_folder_indexed(
     app = fake_app(engine)
     async with app.run_test(size=SIZE) as pilot:
         screen = search_screen(app)
-        await until(pilot, lambda: screen.body.current == "first-start")
+        await opened(pilot, screen)
         screen.first_start.folder.take(str(tmp_path))
         screen.first_start.folder.line.focus()
         await pilot.press("enter")
@@ -88,10 +90,16 @@ async def test_vectors_can_be_imported_instead() -> None:
     app = fake_app(FakeEngine(0))
     async with app.run_test(size=SIZE) as pilot:
         screen = search_screen(app)
-        await until(pilot, lambda: screen.body.current == "first-start")
+        await opened(pilot, screen)
         screen.first_start.folder.line.focus()
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app.screen, ImportVectors))
+
+
+async def opened(pilot: Pilot[None], screen: SearchScreen) -> None:
+    """Wait until a folder can be named."""
+    await until(pilot, lambda: isinstance(screen.focused, PathLine))
+    assert screen.body.current == "first-start"
 
 
 def outcome(first_start: FirstStart) -> str:

@@ -53,6 +53,44 @@ async def test_enter_answers_the_query_with_the_best_picture_first() -> None:
         assert route.endswith("by match · 2 ms · cached")
 
 
+async def test_a_slow_scorer_is_waited_for_over_the_order_by_cosine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("t2itui.screens.search.asking.SOON_S", 0.0)
+    engine = FakeEngine(600)
+    engine.searcher.gate = asyncio.Event()
+    app = fake_app(engine, settings=AppSettings(threshold=0.5), start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = search_screen(app)
+        await until(pilot, lambda: screen.shows_answer)
+        best = int(engine.searcher.scores.cosine.argmax())
+        assert screen.results.grid.cards[0].index == best and screen.is_waiting
+        line = screen.query_one(RouteLine)
+        await until(pilot, lambda: "by cosine so far; scoring by match" in words(line))
+        screen.results.move_threshold(0.9)
+        engine.searcher.gate.set()
+        await until(pilot, lambda: not screen.is_waiting)
+        best = int(engine.searcher.scores.match_logit.argmax())
+        await until(pilot, lambda: screen.results.grid.cards[0].index == best)
+        assert screen.results.listing is not None and screen.results.listing.threshold == 0.9
+        await until(pilot, lambda: "by match" in words(line))
+
+
+async def test_a_first_look_stays_where_the_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("t2itui.screens.search.asking.SOON_S", 0.0)
+    engine = FakeEngine(600)
+    engine.searcher.gate = asyncio.Event()
+    app = fake_app(engine, start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = search_screen(app)
+        await until(pilot, lambda: screen.shows_answer)
+        await pilot.press("escape")
+        assert not screen.is_waiting
+        assert "by cosine · a first look" in words(screen.query_one(RouteLine))
+
+
 async def test_a_card_shows_both_scores_as_number_and_bar() -> None:
     engine = FakeEngine(600)
     async with fake_app(engine, start_query="a dog").run_test(size=(120, 36)) as pilot:

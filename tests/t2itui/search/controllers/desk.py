@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -71,6 +72,8 @@ class FakeScreen(FakeHost):
 
     said: list[str] = field(default_factory=list)
     answers: list[Listing] = field(default_factory=list)
+    firsts: list[Listing] = field(default_factory=list)
+    has_first: asyncio.Event = field(default_factory=asyncio.Event)
     is_waiting: bool = False
     shows_answer: bool = False
 
@@ -87,6 +90,11 @@ class FakeScreen(FakeHost):
     def show_answer(self, listing: Listing) -> None:
         self.is_waiting = False
         self.answers.append(listing)
+
+    def show_first(self, listing: Listing) -> None:
+        assert self.is_waiting
+        self.firsts.append(listing)
+        self.has_first.set()
 
     def show_error(self, error: T2IError) -> None:
         self.is_waiting = False

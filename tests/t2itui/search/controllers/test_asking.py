@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from engine.errors import EngineError
@@ -47,6 +49,33 @@ async def test_what_is_asked_before_the_engine_is_there_is_answered_later() -> N
     assert asking.resume()
     await desk.screen.run()
     assert len(desk.screen.answers) == 1
+
+
+async def test_the_order_by_cosine_stands_while_a_slow_scorer_works(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("t2itui.screens.search.asking.SOON_S", 0.0)
+    desk.engine.searcher.gate = asyncio.Event()
+    asking = AskingController(desk.session, desk.screen)
+    asking.search("a dog")
+    running = asyncio.create_task(desk.screen.run())
+    await asyncio.wait_for(desk.screen.has_first.wait(), 20)
+    (first,) = desk.screen.firsts
+    assert first.is_first and first.scorer == "cosine"
+    assert desk.screen.is_waiting and not desk.screen.answers
+    desk.engine.searcher.gate.set()
+    await running
+    (answer,) = desk.screen.answers
+    assert not answer.is_first and answer.scorer == "match"
+    assert desk.session.query == "a dog"
+
+
+async def test_an_answer_that_is_soon_there_is_the_first_that_is_shown(desk: Desk) -> None:
+    asking = AskingController(desk.session, desk.screen)
+    asking.search("a dog")
+    await desk.screen.run()
+    assert desk.screen.answers and not desk.screen.firsts
+    assert not desk.engine.searcher.looked, "nothing is computed twice"
 
 
 async def test_an_error_is_shown_in_place_of_the_answer(desk: Desk) -> None:

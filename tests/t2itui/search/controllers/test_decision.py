@@ -39,6 +39,16 @@ async def test_a_threshold_that_rests_gets_its_receipt(desk: Desk) -> None:
     assert desk.results.receipts[2] is listing.result.receipt
 
 
+async def test_what_stands_in_for_an_answer_gets_no_receipt(desk: Desk) -> None:
+    decision = DecisionController(desk.session, desk.screen, desk.results, FakeRoute())
+    listing = desk.results.listing = listing_of("a dog")
+    listing.is_first = True
+    decision.follow_change(listing)
+    desk.screen.timers[0].end()
+    await desk.screen.run()
+    assert desk.engine.searcher.recorded == []
+
+
 async def test_no_receipt_is_kept_once_another_answer_is_on_its_way(desk: Desk) -> None:
     decision = DecisionController(desk.session, desk.screen, desk.results, FakeRoute())
     listing = desk.results.listing = listing_of("a dog")
