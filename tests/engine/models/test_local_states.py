@@ -1,5 +1,6 @@
 """Patch and token states from the encoder's process, against transformers' own modules."""
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -183,6 +184,31 @@ async def test_tokens_of_siglip_are_read_with_all_of_the_padding(
     with torch.inference_mode():
         out = model.text_model(input_ids=inputs["input_ids"])
         expected = unit(model.text_model.head(out.last_hidden_state))[0, :5]
+    np.testing.assert_allclose(found.vectors, expected, atol=CLOSE)
+
+
+async def test_siglip_2_has_the_states_of_transformers_too(
+    encoders: Encoders, tiny: Path, tmp_path: Path
+) -> None:
+    source, text, pixels = tmp_path / "siglip2", "A dog, in the snow", noise(2)
+    shutil.copytree(tiny / "siglip", source)
+    config = source / "tokenizer_config.json"
+    held = json.loads(config.read_text()) if config.exists() else {}
+    config.write_text(json.dumps({**held, "tokenizer_class": "GemmaTokenizerFast"}))
+    assert (await encoders.describe(str(source))).languages == ("en", "zh")
+    first, second = [
+        (await encoders.patch_states(str(each), pixels)).vectors
+        for each in (tiny / "siglip", source)
+    ]
+    np.testing.assert_allclose(first, second, atol=CLOSE)
+    (found,) = await encoders.token_states(str(source), [text])
+    model: Any = SiglipModel.from_pretrained(source)
+    tokenizer: Any = PreTrainedTokenizerFast(tokenizer_file=str(source / "tokenizer.json"))
+    ids = tokenizer(text.lower())["input_ids"]
+    padded = torch.tensor([[*ids, *[model.config.text_config.pad_token_id] * SIGLIP_LENGTH]])
+    with torch.inference_mode():
+        out = model.text_model(input_ids=padded[:, :SIGLIP_LENGTH])
+        expected = unit(model.text_model.head(out.last_hidden_state))[0, : len(found.vectors)]
     np.testing.assert_allclose(found.vectors, expected, atol=CLOSE)
 
 
