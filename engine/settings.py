@@ -13,6 +13,7 @@ DEFAULT_GENERATOR = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 DEFAULT_IDLE_SECONDS = 600.0
 DEFAULT_STATES_GIB = 2.0
 """10,000 pictures of a ViT-B/16 take 1.9 GiB, of a ViT-B/32 half a GiB."""
+DEFAULT_RERANKED = 200
 DEFAULT_THUMBNAIL_SIDE = 320
 """Pixels of the longer edge: a thumbnail of so many still fits one or two pages of the cache."""
 
@@ -48,6 +49,8 @@ class EngineSettings:
     """Pixels of a thumbnail's longer edge."""
     states_gib: float = DEFAULT_STATES_GIB
     """What the states of patches may take in the cache; those used longest ago go first."""
+    rerank: int = DEFAULT_RERANKED
+    """So many pictures, those with the highest cosines, are compared by late interaction."""
     paint_cluster: str = ""
     """The address of the Ray cluster that paints; empty paints here."""
     cluster: str = ""

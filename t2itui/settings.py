@@ -18,6 +18,7 @@ from engine.settings import (
     DEFAULT_ENCODER,
     DEFAULT_GENERATOR,
     DEFAULT_IDLE_SECONDS,
+    DEFAULT_RERANKED,
     DEFAULT_STATES_GIB,
     DEFAULT_THRESHOLD,
     EngineSettings,
@@ -106,6 +107,8 @@ class AppSettings:
     """A model without work for so long gives its memory back; 0 keeps it."""
     states_gib: float = DEFAULT_STATES_GIB
     """What the states of patches, by which words are found in pictures, may take in the cache."""
+    rerank: int = DEFAULT_RERANKED
+    """So many pictures, those with the highest cosines, are compared by maxsim."""
     paint_cluster: str = ""
     """Address of a Ray cluster that paints; empty paints here."""
     cluster: str = ""
@@ -124,6 +127,8 @@ class AppSettings:
             raise ValueError("threshold must lie between 0 and 1")
         if not 1 <= self.top <= numbers.LARGEST:
             raise ValueError(f"top must lie between 1 and {numbers.LARGEST}")
+        if not 1 <= self.rerank <= numbers.LARGEST:
+            raise ValueError(f"rerank must lie between 1 and {numbers.LARGEST}")
         if not 0 <= self.idle_seconds < math.inf:
             raise ValueError("idle_seconds must be a number that is not negative")
         if not 0 <= self.states_gib < math.inf:
@@ -146,6 +151,7 @@ class AppSettings:
             int8=self.int8,
             idle_seconds=self.idle_seconds,
             states_gib=self.states_gib,
+            rerank=self.rerank,
             paint_cluster=self.paint_cluster,
             cluster=self.cluster,
         )

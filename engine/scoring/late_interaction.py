@@ -26,8 +26,6 @@ import numpy as np
 
 from engine.results import FloatArray
 
-BEST = 200
-"""Pictures that are compared so, those with the highest cosines."""
 SMALL = 600
 """A library of so few pictures is compared whole."""
 PATCHES_OF_A_WORD = 2
@@ -55,6 +53,6 @@ def maxsim_of_terms(terms: Sequence[tuple[float, FloatArray]], patches: FloatArr
     return scored
 
 
-def reranked(pictures: int) -> int:
-    """How many of so many pictures are compared."""
-    return pictures if pictures <= SMALL else BEST
+def reranked(pictures: int, best: int) -> int:
+    """How many of so many pictures are compared, where the `best` of a large library are."""
+    return pictures if pictures <= SMALL else min(pictures, best)

@@ -53,9 +53,11 @@ class LateScores:
 class LateScoring:
     """Scores queries by late interaction."""
 
-    def __init__(self, cache: Cache, states: LocalStates) -> None:
+    def __init__(self, cache: Cache, states: LocalStates, best: int) -> None:
+        """`best` are compared of a large library."""
         self._cache = cache
         self._states = states
+        self._best = best
         self._zero: tuple[str, Zero] | None = None
         """What it rests on, and the level measured last."""
 
@@ -70,7 +72,7 @@ class LateScoring:
         """
         offline, encoder = query.request.offline, query.encoder
         ids = scores.picture_ids
-        best = np.sort(top_indices(scores.cosine, reranked(len(ids))))
+        best = np.sort(top_indices(scores.cosine, reranked(len(ids), self._best)))
         sample, _ = sampled(ids, SAMPLE)
         rows = np.union1d(best, sample)
         terms, words_ran = await self._terms(query)

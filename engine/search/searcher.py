@@ -103,7 +103,9 @@ class Searcher:
         self._pictures = QueryPictures(cache, encoders, self._embedder, settings)
         self._resolver = QueryResolver(cache, self._pictures, settings, collection)
         self._start = start
-        self._late = None if states is None else once(partial(_late_scoring, cache, states))
+        self._late = (
+            None if states is None else once(partial(_late_scoring, cache, states, settings))
+        )
         self._parts = parts
         self._accelerator = accelerator
         self._keys: OrderedDict[str, ReceiptKey] = OrderedDict()
@@ -437,11 +439,13 @@ def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> R
     )
 
 
-def _late_scoring(cache: Cache, states: Callable[[], LocalStates]) -> LateScoring:
+def _late_scoring(
+    cache: Cache, states: Callable[[], LocalStates], settings: EngineSettings
+) -> LateScoring:
     """Imported when a query is ranked by it: most are not."""
     from engine.search.late_scoring import LateScoring
 
-    return LateScoring(cache, states())
+    return LateScoring(cache, states(), settings.rerank)
 
 
 def _finite(values: Mapping[str, FloatArray], index: int) -> dict[str, float]:

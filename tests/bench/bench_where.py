@@ -21,8 +21,9 @@ from PIL import Image
 from cache.states import PictureStates, picture_states, put_picture_states
 from engine.engine import Engine
 from engine.requests import IndexRequest, WhereRequest
-from engine.scoring.late_interaction import BEST, maxsim
+from engine.scoring.late_interaction import maxsim
 from engine.search.late_scoring import stacked
+from engine.settings import DEFAULT_RERANKED as BEST
 from engine.settings import DEFAULT_STATES_GIB, EngineSettings
 from engine.training.patches import MOST_BYTES, check_room
 from tests.tiny_models import save_tiny_clip

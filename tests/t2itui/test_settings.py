@@ -39,6 +39,7 @@ def test_devices_are_typed_as_on_the_command_line(tmp_path: Path) -> None:
         ('threshold = "high"', "threshold must be of type float"),
         ("hide_below = 1", "hide_below must be of type bool"),
         ('scorer = "luck"', "scorer must be one of match, cosine"),
+        ("rerank = 0", "rerank must lie between 1"),
         ("colour = 1", "unknown setting 'colour'"),
         ('devices = "0,gpu"', "devices: 'gpu' is no device"),
         ("threshold =", "cannot be read"),

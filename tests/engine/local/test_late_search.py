@@ -1,6 +1,7 @@
 """Searches ranked by the words of a text against the patches of pictures, through a real model."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from engine.errors import OfflineError, PictureError
 from engine.local.phrases import content_tokens
 from engine.requests import IndexRequest, SearchRequest
 from engine.scoring import late_interaction
+from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
 from engine.states import ScorerKind
 from tests.engine.local.test_states import paint
@@ -92,10 +94,13 @@ async def test_the_best_of_a_large_library_are_reranked_and_the_rest_stay_below(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(late_interaction, "SMALL", 4)
-    monkeypatch.setattr(late_interaction, "BEST", 5)
-    found = await engine.searcher.scored(
-        SearchRequest(query="a horse", scorer=ScorerKind.MAXSIM, top=0)
+    searcher = Searcher(
+        engine.cache,
+        engine.encoders,
+        replace(engine.settings, rerank=5),
+        states=lambda: engine.local_states,
     )
+    found = await searcher.scored(SearchRequest(query="a horse", scorer=ScorerKind.MAXSIM, top=0))
     assert [bool(row.others) for row in found.rows] == [True] * 5 + [False] * (COUNT - 5)
     by_cosine = sorted(found.rows, key=lambda row: -row.cosine)
     assert {row.picture_id for row in found.rows[:5]} == {row.picture_id for row in by_cosine[:5]}
