@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cache.attached import attached_folders
@@ -42,6 +43,7 @@ async def examine(
         await _guarded("cache", _cache(cache)),
         await _guarded("models", _models(cache, encoders, generators)),
         await _guarded("device", _device(encoders)),
+        *[await _guarded(device, _device_named(settings, device)) for device in settings.devices],
         *([await _guarded("int8", _int8(settings, encoders))] if settings.int8 else []),
         *_scoring(settings),
     ]
@@ -179,6 +181,15 @@ async def _models(cache: Cache, encoders: Encoders, generators: Generators) -> C
 
 async def _device(encoders: Encoders) -> Check:
     return Check(name="device", state=CheckState.OK, message=await encoders.probe())
+
+
+async def _device_named(settings: EngineSettings, device: str) -> Check:
+    """One of several that embed and paint: whether it is there."""
+    encoders = Encoders(replace(settings, device=device))
+    try:
+        return Check(name=device, state=CheckState.OK, message=await encoders.probe())
+    finally:
+        await encoders.aclose()
 
 
 async def _int8(settings: EngineSettings, encoders: Encoders) -> Check:

@@ -132,18 +132,20 @@ class QueryScoring:
         *,
         as_pairs: bool = False,
         outside: FloatArray | None = None,
+        for_best: bool = False,
     ) -> ScoredQuery:
         """Score every picture in scope. Raises what texts, pictures and models raise.
 
         `as_pairs` leaves the logits of `match` as they are for single pairs. `outside` is the
         embedding [dim] of a picture that the library does not have: it is scored as if it had, and
-        stands last.
+        stands last. `for_best` says that the best pictures are looked at alone: the others may be
+        scored in another number format, where that is quicker.
         """
         with self.zeros.first():
-            return await self._score(query, as_pairs=as_pairs, outside=outside)
+            return await self._score(query, as_pairs=as_pairs, outside=outside, for_best=for_best)
 
     async def _score(
-        self, query: ResolvedQuery, *, as_pairs: bool, outside: FloatArray | None
+        self, query: ResolvedQuery, *, as_pairs: bool, outside: FloatArray | None, for_best: bool
     ) -> ScoredQuery:
         terms, used_model, cut = await self._terms(query)
         if self._parts is not None:
@@ -162,7 +164,8 @@ class QueryScoring:
             embedded = embedded.without_labels()
         else:
             embedded = await self._with_zero(query, embedded, rows)
-        embedded = await self._accelerated(query, embedded, rows)
+        if for_best and not as_pairs and outside is None:
+            embedded = await self._accelerated(query, embedded, rows)
         if matrix.count > IN_LOOP:
             scores = await asyncio.to_thread(scores_of, embedded, rows, outside)
         else:

@@ -292,7 +292,7 @@ class Searcher:
         request = query.request
         decision = _Decision(scorer=request.scorer, threshold=request.threshold, top=request.top)
         with self.zeros.first():
-            found = await self._scoring.score(query, as_pairs=as_pairs)
+            found = await self._scoring.score(query, as_pairs=as_pairs, for_best=True)
             stored = await self._decide(
                 found.key, found.matcher, found.scores, decision, found.warnings, keep=keep
             )

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from cache.embeddings import Vectors, load_matrix
 from cache.files import failures
 from cache.pictures import shown_pictures
 from cache.store import Cache
+from engine.engine import Engine
 from engine.events import JobCancelled, JobFailed, JobFinished
 from engine.jobs.jobs import Jobs, Outcome
 from engine.library.indexing import Indexer
@@ -22,6 +24,7 @@ from engine.models.devices import kind_and_number, see_only
 from engine.models.encoders import EncoderPool, Encoders, PictureEncoders
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
+from engine.states import CheckState
 from tests.engine.library.pictures import FakeEncoders, fill
 from tests.engine.library.sharded import index_shards
 from tests.engine.library.test_shards import content
@@ -240,3 +243,14 @@ def test_a_process_sees_its_own_gpu_alone(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
     assert see_only(device) == kind_and_number(device)[0]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == found
+
+
+async def test_doctor_looks_at_every_device_that_is_named(tmp_path: Path) -> None:
+    settings = EngineSettings(home=tmp_path / "home", device="cpu", devices=("cpu:1", "mps"))
+    async with Engine.open(settings, with_jobs=False) as engine:
+        checks = {check.name: check for check in await engine.doctor()}
+    assert checks["cpu:1"].state is CheckState.OK
+    assert checks["cpu:1"].message.startswith("cpu ")
+    if not torch.backends.mps.is_available():
+        assert checks["mps"].state is CheckState.ERROR
+        assert "no mps device" in checks["mps"].message

@@ -131,6 +131,14 @@ async def test_a_receipt_is_that_of_numpy(
         assert given[-1] is not None and len(given[-1]) == COUNT
         numpys = await plain.preview(request(query, *folders))
         assert_same(accelerated, numpys, is_rounded=dtype == "bf16")
+    asked_so_far = len(given)
+    assert accelerated.scores is not None
+    worst = int(accelerated.scores.picture_ids[accelerated.scores.match_logit.argmin()])
+    score = await searcher.prompt_scorer.scores(
+        "a cat in the snow", [worst], encoder_id=accelerated.receipt.encoder, folders=()
+    )
+    await searcher.compare(request("a cat in the snow"))
+    assert len(given) == asked_so_far and worst in score, "single pictures are scored by numpy"
     await encoders.unload()
     await searcher.preview(request("a cat in the snow"))
     assert given[-1] is None, "no process is started for it"
