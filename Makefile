@@ -65,7 +65,7 @@ screenshot: $(VENV)/.test
 	$(BIN)/python -m t2itui.screenshot docs/search.svg
 	$(BIN)/python -m t2itui.screenshot docs/compare.svg --keys f3,n
 	$(BIN)/python -m t2itui.screenshot docs/where-app.svg --size 100x32 --query $(WHERE) --keys enter,w,w,w
-	home=$$(mktemp -d) && $(BIN)/t2itui --home $$home compare --sheet docs/compare.json --export docs/compare.png; rm -rf $$home
+	home=$$(mktemp -d) && $(BIN)/t2itui --home $$home compare --from docs/compare.json --export docs/compare.png; rm -rf $$home
 
 # In a real xterm: apt-get install xterm xvfb xdotool imagemagick fonts-dejavu
 terminal-picture: $(VENV)/.test
