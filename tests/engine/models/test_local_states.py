@@ -203,7 +203,8 @@ async def test_siglip_2_has_the_states_of_transformers_too(
     np.testing.assert_allclose(first, second, atol=CLOSE)
     (found,) = await encoders.token_states(str(source), [text])
     model: Any = SiglipModel.from_pretrained(source)
-    tokenizer: Any = PreTrainedTokenizerFast(tokenizer_file=str(source / "tokenizer.json"))
+    make: Any = PreTrainedTokenizerFast
+    tokenizer = make(tokenizer_file=str(source / "tokenizer.json"))
     ids = tokenizer(text.lower())["input_ids"]
     padded = torch.tensor([[*ids, *[model.config.text_config.pad_token_id] * SIGLIP_LENGTH]])
     with torch.inference_mode():
