@@ -25,7 +25,7 @@ from pathlib import Path
 from engine.models.devices import see_only
 from tests.bench.gpu_parts import PARTS
 
-LIMITS_S = {"encoder": 180.0, "matcher": 100.0, "generate": 170.0, "memory": 120.0}
+LIMITS_S = {"encoder": 170.0, "matcher": 120.0, "generate": 160.0, "memory": 120.0}
 """How long each part may take, in the order in which they run."""
 _LINE = "figures: "
 
