@@ -16,7 +16,7 @@ from engine.errors import EmptyLibraryError, ModelMissingError, T2IError
 from engine.events import JobFailed
 from engine.requests import Filters
 from engine.scoring.registry import scorer_after
-from engine.states import ProcessState, Synthetic
+from engine.states import ProcessState, Route, Synthetic
 from t2itui.keys import bindings
 from t2itui.screens.common.base import AppScreen, Waiting
 from t2itui.screens.search.asking import SEARCHING, AskingController, EarlyLoader
@@ -284,7 +284,7 @@ class SearchScreen(AppScreen):
         moved = self._moved_threshold
         self.waiting.stop()
         if self.query_line.input.value == self._asked_text:
-            self._show_answered_query(listing.result.receipt.query)
+            self._show_answered_query(listing)
         self.results.suit(self.body.size)
         self.results.show(listing)
         self.results.show_selection(self.session.selection.picture_ids)
@@ -297,10 +297,14 @@ class SearchScreen(AppScreen):
         if moved is not None:
             self.results.move_threshold(moved)
 
-    def _show_answered_query(self, query: str) -> None:
-        """Nobody has typed since: the keys go to the pictures, unless it is an example."""
-        self.query_line.show_query(query)
-        if self.strip.is_open and self.query_line.input.has_focus:
+    def _show_answered_query(self, listing: Listing) -> None:
+        """Nobody has typed since: the keys go to the pictures, unless it is an example.
+
+        They do as well for an example without a picture: the offer to paint it names keys.
+        """
+        self.query_line.show_query(listing.result.receipt.query)
+        is_answered = listing.routing.route == Route.RETRIEVE
+        if self.strip.is_open and self.query_line.input.has_focus and is_answered:
             self.query_line.input.action_select_all()
         else:
             self.call_after_refresh(self.results.grid.focus)

@@ -66,7 +66,7 @@ async def test_the_first_start_shows_the_storybook_and_a_key_runs_the_next_sugge
         assert await show_next(pilot, screen, "ctrl+n") == tour()[1].query
         assert await show_next(pilot, screen, "ctrl+n") == tour()[2].query
         assert "generate" in str(screen.route_line.content)
-        await pilot.press("down", "down")
+        # The keys that the offer names are at hand.
         await until(pilot, lambda: screen.results.grid.has_focus)
         passed = screen.results.listing.passed if screen.results.listing else -1
         await pilot.press(*["left_curly_bracket"] * 5)
@@ -113,7 +113,8 @@ async def test_what_nothing_can_paint_is_told_with_the_offer(tmp_path: Path) -> 
         await until(pilot, lambda: "is no word of its" in str(line.content))
         assert "knows ten animals; “car”" in str(line.content)
         assert "t2itui models get stable-diffusion-v1-5" in str(line.content)
-        await pilot.press("home", "ctrl+k", *ELEPHANT, "enter")
+        await until(pilot, lambda: screen.results.grid.has_focus)
+        await pilot.press("slash", "home", "ctrl+k", *ELEPHANT, "enter")
         await until(pilot, lambda: query_of(screen) == ELEPHANT and line.is_asking)
         assert "no word" not in str(line.content)
 
