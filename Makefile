@@ -40,7 +40,7 @@ test: $(VENV)/.test
 
 # All faults, also what takes minutes: under 40 in all. Who is done takes from the others.
 faults: $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "slow or not slow" tests/e2e/faults tests/engine/cluster $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --timeout 1200 -m "slow or not slow" tests/e2e/faults tests/engine/cluster $(ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .

@@ -147,6 +147,8 @@ class EmbedGroup:
 
 
 _END: Any = object()
+_AHEAD = 2
+"""Items that are at work or done and waiting for their turn, for each that is worked on."""
 
 
 async def in_order(
@@ -154,6 +156,7 @@ async def in_order(
 ) -> AsyncGenerator[tuple[T, R]]:
     """What comes of each item, in the order of the items, `at_once` of which are worked on.
 
+    While the first of them takes its time the others go on, up to `_AHEAD` items for each at work.
     Close it, as by `aclosing`, where it is not read to its end: what is at work ends then.
     """
     flying: deque[tuple[T, asyncio.Task[R]]] = deque()
@@ -161,18 +164,23 @@ async def in_order(
     is_over = False
     try:
         while flying or not is_over:
-            if coming is None and not is_over and len(flying) < at_once:
+            if flying and flying[0][1].done():
+                item, task = flying.popleft()
+                yield item, task.result()
+                continue
+            busy = [task for _, task in flying if not task.done()]
+            has_room = len(busy) < at_once and len(flying) < _AHEAD * at_once
+            if coming is None and not is_over and has_room:
                 coming = asyncio.ensure_future(anext(items, _END))
-            waited = [each for each in (coming, *(task for _, task in [*flying][:1])) if each]
+            waited: list[asyncio.Future[Any]] = [*busy]
+            if coming is not None:
+                waited.append(coming)
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if coming is not None and coming.done():
                 item, coming = coming.result(), None
                 is_over = item is _END
                 if not is_over:
                     flying.append((item, asyncio.create_task(work(item))))
-            if flying and flying[0][1].done():
-                item, task = flying.popleft()
-                yield item, task.result()
     finally:
         left = [each for each in (coming, *(task for _, task in flying)) if each is not None]
         for each in left:

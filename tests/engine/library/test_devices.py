@@ -163,7 +163,11 @@ async def test_cancelling_frees_every_device_and_the_next_run_goes_on(tmp_path: 
     await jobs.recover()
     request = IndexRequest(folders=(root,), encoder="fake", batch_size=8)
     job = jobs.start(indexer.job(request))
-    await asyncio.gather(*(each.waiting.wait() for each in members))
+    # Either may get more than its part, and wait for good: then the other comes to an end as well.
+    waits = [asyncio.ensure_future(each.waiting.wait()) for each in members]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
     job.cancel()
     assert isinstance(await job.wait(), JobCancelled)
     kept = sum(each.embedded for each in members)
@@ -225,6 +229,33 @@ async def test_work_is_handed_back_in_order_and_ends_with_its_reader() -> None:
         gates[2].set()
         assert await waiting == (2, 4)
     assert sorted(ended) == [0, 1, 2, 3, 4]
+
+
+async def test_who_is_done_goes_on_while_the_first_takes_its_time() -> None:
+    begun: list[int] = []
+    gate, all_begun = asyncio.Event(), asyncio.Event()
+
+    async def numbers() -> AsyncIterator[int]:
+        for number in range(9):
+            yield number
+
+    async def work(number: int) -> int:
+        begun.append(number)
+        if number == 3:
+            all_begun.set()
+        if number == 0:
+            await gate.wait()
+        return number
+
+    async with aclosing(in_order(numbers(), work, 2)) as found:
+        reading = asyncio.ensure_future(anext(found))
+        await all_begun.wait()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert begun == [0, 1, 2, 3]
+        gate.set()
+        assert await reading == (0, 0)
+        assert [number async for number, _ in found] == [*range(1, 9)]
 
 
 @pytest.mark.parametrize(
