@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -43,8 +45,8 @@ SAMPLE = 8_192
 CANDIDATES = (4_096, 8_192, 16_384, 32_768)
 """Pictures that are scored exactly: the fewest with which enough is found."""
 TESTED, TESTED_DEAR = 16, 3
-"""Background texts whose best pictures are looked for in both ways; fewer where a matcher takes
-seconds for each."""
+"""Background texts whose best pictures are looked for in both ways, and from which nothing is
+learned; fewer where a matcher takes seconds for each."""
 MIN_RECALL = 0.95
 MIN_GAIN = 1.2
 AT = 100
@@ -192,18 +194,20 @@ class NarrowPass:
         matrix, background = context.matrix, context.background()
         name = f"{digest_of_text(f'{encoder_id} {digest_of(background.vectors)}')}.npz"
         stored = None
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             stored = _unpack(read_file(home, _FOLDER, name))
         found = None if stored is None else _joined(context, stored)
+        is_joined = found is not None
         if found is None:
             if not learns:
                 return None
             some = sampled(matrix.picture_ids, LEARNED_FROM)[0]
-            space = NarrowSpace.learn(matrix.columns.take(some), background.random)
+            space = NarrowSpace.learn(matrix.columns.take(some), background.random[TESTED:])
             offsets = _offsets(background.vectors, context.logit_scale, matrix.columns.blocks)
             found = space, codes_of(space, matrix.columns), offsets
         space, codes, offsets = found
-        if learns and (stored is None or not np.array_equal(stored.ids, matrix.picture_ids)):
+        is_stored = stored is not None and np.array_equal(stored.ids, matrix.picture_ids)
+        if learns and not (is_joined and is_stored):
             with suppress(OSError):
                 write_file(home, _FOLDER, name, data=_pack(matrix.picture_ids, *found))
         rows = sampled(matrix.picture_ids, SAMPLE)[0]
@@ -366,17 +370,16 @@ class _Spread:
         levels = (estimates[rest] - np.float32(low)) * (_LEVELS / np.float32(max(high - low, 1e-9)))
         # Sorting whole numbers of 16 bits takes a tenth of the time.
         rest = rest[np.argsort(levels.astype(np.uint16), kind="stable")]
-        # What the first pass says of all puts right what the sample happens to be off by.
-        inside, off = estimates[self._inside][self._beside], 0.0
-        if len(inside) and len(rest):
-            off = float(estimates[rest].mean(dtype=np.float64) - inside.mean(dtype=np.float64))
-        return lambda best, sample: self._joined(rest, best, sample, np.float32(off))
+        return lambda best, sample: self._joined(rest, estimates, best, sample)
 
     def _joined(
-        self, rest: IdArray, best: FloatArray, sample: FloatArray, off: np.float32
+        self, rest: IdArray, estimates: FloatArray, best: FloatArray, sample: FloatArray
     ) -> FloatArray:
         found = np.empty(len(self.estimated), np.float32)
-        beside = np.sort(sample[self._seen][self._beside])
+        beside = sample[self._seen][self._beside]
+        inside = estimates[self._inside][self._beside]
+        off = _off(beside, inside, estimates[rest])
+        beside = np.sort(beside)
         most = np.sort(best)[-min(SURELY, len(best))]
         if len(beside):
             shares = (np.arange(len(rest)) + 0.5) * (len(beside) / max(len(rest), 1))
@@ -386,6 +389,18 @@ class _Spread:
         found[self._inside] = sample[self._seen]
         found[self._head] = best
         return found
+
+
+def _off(exact: FloatArray, estimates: FloatArray, of_others: FloatArray) -> np.float32:
+    """How far the mean of a sample lies from that of the others, as the first pass tells it.
+
+    By the slope of the exact scores over the estimates in the sample (a control variate).
+    """
+    if not len(exact) or not len(of_others):
+        return np.float32(0)
+    x, y = estimates.astype(np.float64), exact.astype(np.float64)
+    slope = ((x - x.mean()) * (y - y.mean())).mean() / max(x.var(), 1e-12)
+    return np.float32(slope * (of_others.mean(dtype=np.float64) - x.mean()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -415,7 +430,7 @@ def _pack(ids: IdArray, space: NarrowSpace, codes: tuple[Codes, ...], offsets: F
 
 
 def _unpack(data: bytes) -> _Stored:
-    """Raises ValueError or KeyError for something else."""
+    """Raises what reading an archive raises for something else."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         space = NarrowSpace(
             for_queries=arrays["for_queries"].astype(np.float32, copy=False),
