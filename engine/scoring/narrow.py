@@ -42,7 +42,7 @@ _SHARED = 1e-3
 _TINY = 1e-8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class NarrowSpace:
     """The directions, learned once for a library that may grow."""
 

@@ -10,18 +10,17 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache.errors import CacheError
-from cache.home_files import read_file, write_file
+from cache.home_files import write_file
 from engine.errors import EngineError
 from engine.files import recall, remember
 from engine.numbers import finite
@@ -37,6 +36,8 @@ from engine.search.embedded_query import EmbeddedQuery, pair_scores, placed_scor
 from engine.search.stored_zeros import digest_of, digest_of_text
 from engine.settings import EngineSettings
 from engine.states import ScorerKind
+from engine.untrusted.arrays import read_npz
+from engine.untrusted.documents import UntrustedError
 
 NARROW_FROM = 500_000
 """Pictures in scope."""
@@ -194,8 +195,8 @@ class NarrowPass:
         matrix, background = context.matrix, context.background()
         name = f"{digest_of_text(f'{encoder_id} {digest_of(background.vectors)}')}.npz"
         stored = None
-        with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-            stored = _unpack(read_file(home, _FOLDER, name))
+        with suppress(OSError, UntrustedError, ValueError):
+            stored = _unpack(home / _FOLDER / name)
         found = None if stored is None else _joined(context, stored)
         is_joined = found is not None
         if found is None:
@@ -429,17 +430,16 @@ def _pack(ids: IdArray, space: NarrowSpace, codes: tuple[Codes, ...], offsets: F
     return buffer.getvalue()
 
 
-def _unpack(data: bytes) -> _Stored:
-    """Raises what reading an archive raises for something else."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        space = NarrowSpace(
-            for_queries=arrays["for_queries"].astype(np.float32, copy=False),
-            for_pictures=arrays["for_pictures"].astype(np.float32, copy=False),
-            mean=arrays["mean"].astype(np.float32, copy=False),
-        )
-        return _Stored(
-            ids=arrays["ids"], space=space, codes=arrays["codes"], offsets=arrays["offsets"]
-        )
+def _unpack(file: Path) -> _Stored:
+    """Raises FileNotFoundError, UntrustedError."""
+    found = read_npz(file, ("ids", "codes", "offsets", "for_queries", "for_pictures", "mean"))
+    parts = (found[name].astype(np.float32) for name in ("for_queries", "for_pictures", "mean"))
+    return _Stored(
+        ids=found["ids"].astype(np.int64),
+        space=NarrowSpace(*parts),
+        codes=found["codes"].astype(np.int8, copy=False),
+        offsets=found["offsets"].astype(np.float32),
+    )
 
 
 def _joined(

@@ -218,7 +218,7 @@ async def test_codes_of_other_embeddings_are_learned_anew(
     (file,) = (settings.home / "narrow").iterdir()
     before = file.read_bytes()
     await passes.aclose()
-    stored = narrow._unpack(before)
+    stored = narrow._unpack(file)
     others = narrow._pack(stored.ids, stored.space, (-stored.codes,), stored.offsets)
     for damaged in (others, b"no archive at all", before[:-50]):
         file.write_bytes(damaged)
