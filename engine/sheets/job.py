@@ -51,7 +51,7 @@ _STAGE = "painting the sheet"
 _QUICK_S = 5.0
 """Where cells take less, the next one is asked for before the one at work is done: who waits for
 the generator meanwhile waits for two."""
-_SCORING_SHARE = 0.05
+_SCORING_SHARE = 0.02
 """Of the time, that scoring may take while cells are painted: quick cells are scored several at a
 time, those of one prompt for the price of one."""
 _SCORES_APART_S = 5.0

@@ -113,7 +113,7 @@ class LoadedPipeline:
         return self._to_rgb
 
 
-STEPS_APART_S = 0.05
+STEPS_APART_S = 0.1
 """Steps that are quicker are not all reported: each message wakes the program, which takes a core
 from the step."""
 
