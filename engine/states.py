@@ -82,6 +82,11 @@ class ScorerKind(StrEnum):
     """The matcher that ships, in a report beside another for its encoder."""
 
 
+def matcher_scorer(matcher_id: int) -> str:
+    """The exact scorer that a matcher of the cache is."""
+    return f"matcher {matcher_id}"
+
+
 class HeadKind(StrEnum):
     """The networks that a matcher may be; engine/scoring/heads.py has them all."""
 

@@ -189,11 +189,6 @@ def scored_at_once() -> tuple[str, ...]:
     return tuple(name for name in search_scorers() if not SCORERS[name].needs_states)
 
 
-def matcher_scorer(matcher_id: int) -> str:
-    """The exact scorer that a matcher of the cache is."""
-    return f"matcher {matcher_id}"
-
-
 def scorer_after(name: str) -> str:
     """The next of what can rank a search, the first one after the last."""
     names = search_scorers()
