@@ -109,13 +109,15 @@ class NarrowLibrary:
 
 
 class NarrowPass:
-    """Keeps the codes of the library that was asked last."""
+    """Keeps the codes of the library that was asked last, and what was measured of them."""
 
     def __init__(self, settings: EngineSettings, *, learns: bool) -> None:
         """One that does not learn beside answers takes what was learned before."""
         self._settings = settings
         self._learns = learns
-        self._library: NarrowLibrary | None = None
+        self._matrix: EmbeddingMatrix | None = None
+        self._libraries: dict[str, NarrowLibrary] = {}
+        """By what texts are weighed against: a language each."""
         self._measures: dict[str, NarrowMeasure] = {}
         self._work: asyncio.Task[None] | None = None
 
@@ -127,30 +129,35 @@ class NarrowPass:
         The first time it is None, and the codes are learned beside it.
         """
         context = embedded.context
-        matrix = context.matrix
-        count = matrix.count if rows is None else len(rows)
+        count = context.matrix.count if rows is None else len(rows)
         if count < NARROW_FROM or not self._is_fit(context):
             return None
-        known = self._library
-        key = _key(encoder_id, context)
-        if known is not None and known.matrix is matrix and key in self._measures:
-            measure = self._measures[key]
-            return (known, measure) if measure.pays else None
-        if self._work is None or self._work.done():
-            work = self._prepare(encoder_id, key, embedded, learns=self._learns)
+        found = self._found(encoder_id, context)
+        if found is None and (self._work is None or self._work.done()):
+            work = self._prepare(encoder_id, embedded, learns=self._learns)
             self._work = asyncio.create_task(work)
             if not self._learns:
-                # Nobody else comes by: what was learned before is there at once.
+                # Nobody comes by later: what was learned before is there at once.
                 await asyncio.wait([self._work])
-                if key in self._measures:
-                    return await self.of(encoder_id, embedded, rows)
-        return None
+                found = self._found(encoder_id, context)
+        if found is None or found[0] is None or not found[1].pays:
+            return None
+        return found[0], found[1]
+
+    def _found(
+        self, encoder_id: str, context: MatchContext
+    ) -> tuple[NarrowLibrary | None, NarrowMeasure] | None:
+        """What is known of the library as it is; None if nothing is yet."""
+        measure = self._measures.get(_key(encoder_id, context))
+        if self._matrix is not context.matrix or measure is None:
+            return None
+        return self._libraries.get(_background(context)), measure
 
     async def learn(self, encoder_id: str, embedded: EmbeddedQuery) -> None:
         """Learn and measure what later queries are answered by, where there is so much."""
         context = embedded.context
         if context.matrix.count >= NARROW_FROM and self._is_fit(context):
-            await self._prepare(encoder_id, _key(encoder_id, context), embedded, learns=True)
+            await self._prepare(encoder_id, embedded, learns=True)
 
     def _is_fit(self, context: MatchContext) -> bool:
         """A plain text, whose scores of a picture hang on its embedding alone."""
@@ -169,31 +176,39 @@ class NarrowPass:
             self._work.cancel()
             await asyncio.wait([self._work])
 
-    async def _prepare(
-        self, encoder_id: str, key: str, embedded: EmbeddedQuery, *, learns: bool
-    ) -> None:
-        matrix = embedded.context.matrix
+    async def _prepare(self, encoder_id: str, embedded: EmbeddedQuery, *, learns: bool) -> None:
+        context = embedded.context
+        key, background = _key(encoder_id, context), _background(context)
+        if self._matrix is not context.matrix:
+            self._matrix = context.matrix
+            self._libraries.clear()
+            self._measures.clear()
         with suppress(EngineError, CacheError, OSError):
-            if self._library is None or self._library.matrix is not matrix:
-                self._library = None
-                self._measures.clear()
-                self._library = await asyncio.to_thread(
+            known = await asyncio.to_thread(self._remembered, key, context.matrix.count)
+            if known is None and not learns:
+                return
+            if known is not None and not known.pays:
+                self._measures[key] = known
+                return
+            library = self._libraries.get(background)
+            if library is None:
+                library = await asyncio.to_thread(
                     self._learned, encoder_id, embedded, learns=learns
                 )
-            if self._library is None:
+            if library is None:
                 return
-            found = await asyncio.to_thread(
-                self._measured, key, self._library, embedded, learns=learns
-            )
-            if found is not None:
-                self._measures[key] = found
+            if known is None:
+                known = await asyncio.to_thread(self._measured, key, library, embedded)
+            if known.pays:
+                self._libraries[background] = library
+            self._measures[key] = known
 
     def _learned(
         self, encoder_id: str, embedded: EmbeddedQuery, *, learns: bool
     ) -> NarrowLibrary | None:
         context, home = embedded.context, self._settings.home
         matrix, background = context.matrix, context.background()
-        name = f"{digest_of_text(f'{encoder_id} {digest_of(background.vectors)}')}.npz"
+        name = f"{digest_of_text(f'{encoder_id} {_background(context)}')}.npz"
         stored = None
         with suppress(OSError, UntrustedError, ValueError):
             stored = _unpack(home / _FOLDER / name)
@@ -221,17 +236,14 @@ class NarrowPass:
             sampled=_some(matrix, rows),
         )
 
-    def _measured(
-        self, key: str, library: NarrowLibrary, embedded: EmbeddedQuery, *, learns: bool
-    ) -> NarrowMeasure | None:
-        memory = self._settings.home / _MEMORY
-        known = _measure_of(recall(memory).get(key))
-        # A library that has doubled is another one.
-        if known is not None and known.pictures <= library.matrix.count < 2 * known.pictures:
-            return known
-        if not learns:
-            return known
-        found = measure(library, embedded)
+    def _remembered(self, key: str, pictures: int) -> NarrowMeasure | None:
+        """What was measured before; a library that has doubled since is another one."""
+        known = _measure_of(recall(self._settings.home / _MEMORY).get(key))
+        is_same = known is not None and known.pictures <= pictures < 2 * known.pictures
+        return known if is_same else None
+
+    def _measured(self, key: str, library: NarrowLibrary, embedded: EmbeddedQuery) -> NarrowMeasure:
+        found, memory = measure(library, embedded), self._settings.home / _MEMORY
         remember(memory, recall(memory) | {key: asdict(found)})
         return found
 
@@ -515,4 +527,9 @@ def _key(encoder_id: str, context: MatchContext) -> str:
     """What a measure holds for: an encoder, and what `match` is."""
     matcher = context.matcher
     scorer = "label-free" if matcher is None else f"matcher of {matcher.head.pair_weights} weights"
-    return f"{encoder_id}, {scorer}, {digest_of(context.background().vectors)}"
+    return f"{encoder_id}, {scorer}, {_background(context)}"
+
+
+def _background(context: MatchContext) -> str:
+    """What texts are weighed against."""
+    return digest_of(context.background().vectors)
