@@ -63,7 +63,8 @@ from engine.states import ScorerKind, ZeroState
 if TYPE_CHECKING:
     from engine.search.acceleration import Accelerator
     from engine.search.late_scoring import LateScores, LateScoring
-    from engine.search.narrow import NarrowLibrary, NarrowMeasure, NarrowPass
+    from engine.search.narrow import NarrowMeasure, NarrowPass
+    from engine.search.narrow_scores import NarrowLibrary
 
 IN_LOOP = 2_000
 """So few pictures are scored at once; more, in a thread, while the event loop goes on."""
@@ -174,9 +175,13 @@ class QueryScoring:
             if narrow is None:
                 embedded = await self._accelerated(query, embedded, rows)
         if narrow is not None:
-            from engine.search.narrow import narrowed_scores
+            from engine.search.narrow_scores import narrowed_scores
 
-            scores = await asyncio.to_thread(narrowed_scores, embedded, rows, *narrow)
+            library, measure = narrow
+            scores = await asyncio.to_thread(
+                narrowed_scores, embedded, rows, library, measure.candidates
+            )
+            scores = replace(scores, recall=measure.recall)
         elif matrix.count > IN_LOOP:
             scores = await asyncio.to_thread(scores_of, embedded, rows, outside)
         else:

@@ -25,7 +25,9 @@ from engine.scoring.narrow import LEARNED_FROM, NarrowSpace, codes_of
 from engine.scoring.ranking import top_indices
 from engine.search import narrow
 from engine.search.embedded_query import EmbeddedQuery, scores_of
-from engine.search.narrow import NarrowLibrary, measure, narrowed_scores
+from engine.search.narrow import measure
+from engine.search.narrow_codes import offsets_of
+from engine.search.narrow_scores import NarrowLibrary, narrowed_scores, some_of
 from tests.bench.bench_query import random_unit
 from tests.bench.measure_routing import distractors
 from tests.engine.matchers import random_matcher
@@ -92,7 +94,7 @@ def main() -> None:
     some = sampled(matrix.picture_ids, LEARNED_FROM)[0]
     space = NarrowSpace.learn(columns.take(some), background.random[narrow.TESTED :])
     codes = codes_of(space, columns)
-    offsets = narrow._offsets(background.vectors, 100.0, columns.blocks)
+    offsets = offsets_of(background.vectors, 100.0, columns.blocks)
     rows = sampled(matrix.picture_ids, narrow.SAMPLE)[0]
     library = NarrowLibrary(
         matrix=matrix,
@@ -100,7 +102,7 @@ def main() -> None:
         codes=codes,
         offsets=offsets,
         sample=rows,
-        sampled=narrow._some(matrix, rows),
+        sampled=some_of(matrix, rows),
     )
     learning = time.perf_counter() - began
     print(f"{columns.count:,} pictures: {columns.bytes >> 20} MB; learned in {learning:.1f} s")
@@ -121,7 +123,7 @@ def main() -> None:
         query = EmbeddedQuery(vector=texts[-1], context=scored)
         rounds = 3 if scored.matcher is None else 1
         all_s = best_s(partial(scores_of, query, None), rounds)
-        ours = best_s(partial(narrowed_scores, query, None, library, found), rounds)
+        ours = best_s(partial(narrowed_scores, query, None, library, found.candidates), rounds)
         print(
             f"{name}: all {1000 * all_s:.0f} ms, two passes {1000 * ours:.0f} ms"
             f" ({all_s / ours:.1f} times as fast)"

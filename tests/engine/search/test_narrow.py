@@ -18,7 +18,7 @@ from engine.scoring import narrow as first_pass
 from engine.scoring import ranking
 from engine.scoring.columns import Columns
 from engine.scoring.narrow import NarrowSpace, codes_of
-from engine.search import narrow
+from engine.search import narrow, narrow_codes, narrow_scores
 from engine.search.narrow import NarrowPass, measures
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
@@ -71,7 +71,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """For so few pictures, and whatever it takes on a machine at work."""
     monkeypatch.setattr(narrow, "NARROW_FROM", 1_200)
     monkeypatch.setattr(narrow, "SAMPLE", 3_500)
-    monkeypatch.setattr(narrow, "SURELY", 100)
+    monkeypatch.setattr(narrow_scores, "SURELY", 100)
     monkeypatch.setattr(narrow, "MIN_GAIN", 0.0)
     monkeypatch.setattr(narrow, "CANDIDATES", (400, 800))
 
@@ -200,7 +200,6 @@ async def test_a_command_takes_what_was_learned_and_added_pictures_join(
     assert grown.receipt.candidates == 400 and grown.receipt.considered == COUNT + 1_000
     exact = await asking.preview(request("a dog", exact=True))
     assert [row.picture_id for row in grown.rows] == [row.picture_id for row in exact.rows]
-    monkeypatch.setattr(narrow, "_CHECKED", 0)
     for passes in (learning, command):
         await passes.aclose()
     await searcher.aclose()
@@ -218,8 +217,8 @@ async def test_codes_of_other_embeddings_are_learned_anew(
     (file,) = (settings.home / "narrow").iterdir()
     before = file.read_bytes()
     await passes.aclose()
-    stored = narrow._unpack(file)
-    others = narrow._pack(stored.ids, stored.space, (-stored.codes,), stored.offsets)
+    stored = narrow_codes.unpack(file)
+    others = narrow_codes.pack(stored.ids, stored.space, (-stored.codes,), stored.offsets)
     for damaged in (others, b"no archive at all", before[:-50]):
         file.write_bytes(damaged)
         fresh = NarrowPass(settings, learns=True)
