@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from engine.sheets.sheet import Sheet, SheetCell
 from engine.states import CellState, ScorerKind
+from t2itui.graphics.art import UncachedStrip
 from t2itui.graphics.drawing import Drawing, DrawingHolder, DrawingStyle
 from t2itui.keys import bindings
 from t2itui.text.plain import plain
@@ -343,8 +344,14 @@ class SheetBoard(DrawingHolder, can_focus=True):
             words += [Segment(" ", self.rich_style)]
         used = 1 + (len(strips) // 2) * shape.width
         rest = Strip.blank(max(0, self.size.width - used), self.rich_style)
-        lines = [Strip.join([*(each[y] for each in strips), rest]) for y in range(tall)]
+        lines = [self._joined([*(each[y] for each in strips), rest]) for y in range(tall)]
         return [*lines, self._text(words).extend_cell_length(self.size.width, self.rich_style)]
+
+    def _joined(self, strips: Sequence[Strip]) -> Strip:
+        """A line whose pictures reach the terminal as such, which they do where all is rendered."""
+        for strip in strips:
+            strip.render(self.app.console)
+        return UncachedStrip.join(strips)
 
     def _table_line(self, view: BoardView, row: int, shape: BoardShape) -> Strip:
         prompt = view.sheet.request.prompts[view.rows[row]]

@@ -259,6 +259,16 @@ async def test_bars_are_the_mean_and_the_spread_of_the_cells_scores(
         axes=(read_axis("guidance=1,2"), read_axis("seed=1,2,3")),
     )
     found = await painted(sheets, request)
+    for cell in found.cells:
+        assert cell.picture is not None and cell.picture.score is not None
+        apart = cell.picture.score.match / (2 + cell.number % 3)
+        score = replace(cell.picture.score, match=apart, cosine=apart / 2)
+        picture = replace(cell.picture, score=score)
+        found = found.with_cell(cell.number, picture, OutputCheck.FINE)
+    assert [found.best(row, ScorerKind.MATCH) for row in (0, 1)] == [
+        found.cells[0],
+        found.cells[6],
+    ]
     for scorer in (ScorerKind.MATCH, ScorerKind.COSINE):
         drawn = bars(found, scorer)
         # Groups stand together, each choice of guidance has a bar of its own.
@@ -269,7 +279,7 @@ async def test_bars_are_the_mean_and_the_spread_of_the_cells_scores(
             start = 6 * bar.row + 3 * (bar.setting == "guidance 2")
             scores = scores_of(found, scorer)[start : start + 3]
             assert bar.mean == pytest.approx(fmean(scores))
-            assert bar.spread == pytest.approx(stdev(scores))
+            assert bar.spread == pytest.approx(stdev(scores)) and bar.spread > 0.01
             assert (bar.least, bar.greatest, bar.count) == (min(scores), max(scores), 3)
 
 
@@ -409,6 +419,10 @@ async def test_cells_are_painted_together_where_there_is_room(
     prepared = await sheets.prepare(again, "")
     await (await sheets.start(prepared, SheetRun(batch=1))).wait()
     assert studio.generators.batches[-rows * seeds :] == [1] * rows * seeds, "as was asked"
+    del studio.generators.batches[:]
+    others = SheetRequest(prompts=(RED,), axes=tuple(map(read_axis, ("steps=1,2", "seed=7,8,9"))))
+    await painted(sheets, others)
+    assert studio.generators.batches == [2, 1] * 2, "what differs by its steps is apart"
 
 
 async def test_cells_go_to_whichever_generator_is_free(

@@ -358,6 +358,15 @@ def test_what_is_left_over_of_a_large_terminal_goes_to_the_pictures() -> None:
     assert narrow.width == 26 and (narrow.rows + 1) * narrow.height > 44
 
 
+async def test_pictures_reach_the_terminal_as_they_were_encoded(tmp_path: Path) -> None:
+    async with sheet_app(tmp_path / "home") as (pilot, screen, _):
+        await painted(pilot, screen)
+        board = screen.board
+        lines = board.render_lines(board.size.region)
+        height = board.shape.height
+        assert all(line._render_cache is not None for line in lines[2:height])
+
+
 async def test_what_a_sheet_says_is_plain_text(tmp_path: Path) -> None:
     hostile = replace(REQUEST, prompts=prompts_from(["a red [bold]ball\x1b[31m \u202e"]))
     async with sheet_app(tmp_path / "home") as (pilot, screen, _):
