@@ -206,9 +206,11 @@ async def _int8(settings: EngineSettings, encoders: Encoders) -> Check:
 
 
 def _scoring(settings: EngineSettings) -> list[Check]:
+    from engine.search import narrow
     from engine.search.acceleration import measures
 
-    return [
-        Check(name="scoring", state=CheckState.OK, message=each.sentence())
-        for each in measures(settings)[-1:]
+    said = [
+        *(each.sentence() for each in measures(settings)[-1:]),
+        *(each.sentence() for each in narrow.measures(settings)[-1:]),
     ]
+    return [Check(name="scoring", state=CheckState.OK, message=each) for each in said]

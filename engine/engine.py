@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from engine.results import Check, ModelStatus, Receipt, SearchResult, WhereResult
     from engine.search.acceleration import Accelerator
+    from engine.search.narrow import NarrowPass
     from engine.search.parts import PictureParts
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
@@ -108,6 +109,7 @@ class Engine:
             states=lambda: self.local_states,
             parts=(lambda: self.parts) if self.settings.cluster else None,
             accelerator=(lambda: self.accelerator) if self._measures_beside else None,
+            narrow=lambda: self.narrow,
         )
 
     @cached_property
@@ -116,6 +118,13 @@ class Engine:
         from engine.search.acceleration import Accelerator
 
         return Accelerator(self.encoders, self.settings)
+
+    @cached_property
+    def narrow(self) -> NarrowPass:
+        """A first pass over a large library."""
+        from engine.search.narrow import NarrowPass
+
+        return NarrowPass(self.settings, learns=self._measures_beside)
 
     @cached_property
     def parts(self) -> PictureParts:
@@ -279,7 +288,7 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         for name in (
-            *("jobs", "searcher", "accelerator", "parts", "indexer", "local_states"),
+            *("jobs", "searcher", "accelerator", "narrow", "parts", "indexer", "local_states"),
             *("generation", "generators", "encoders"),
         ):
             if (opened := vars(self).get(name)) is not None:

@@ -39,6 +39,8 @@ class SearchRequest:
     """None lets the engine choose: by language, then by coverage of the library."""
     offline: bool = False
     """Never start a model."""
+    exact: bool = False
+    """Score every picture, also of a library that is large enough for a narrow first pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

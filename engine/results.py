@@ -135,6 +135,11 @@ class Receipt:
     """What was known of such texts; None where nothing was."""
     zero_pictures: int = 0
     """Pictures in the library for which it was known."""
+    candidates: int = 0
+    """Pictures that were scored exactly after a narrow first pass, with a sample of the others; 0
+    where all were."""
+    recall: float | None = None
+    """Recall@100 of such a pass, as measured on this library."""
     override: Route | None = None
     """What a person did against the route; None where nothing."""
     job: int | None = None
@@ -171,6 +176,12 @@ class Scores:
     zero: ZeroState | None = None
     """What was known of such texts, and in how many pictures."""
     zero_pictures: int = 0
+    estimated: NDArray[np.bool_] | None = None
+    """Pictures whose scores are those of a sample; they rank below the others. None for none."""
+    candidates: int = 0
+    """How many were scored exactly after a narrow first pass; 0 where all were."""
+    recall: float | None = None
+    """Recall@100 of that pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

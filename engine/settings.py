@@ -51,6 +51,8 @@ class EngineSettings:
     """What the states of patches may take in the cache; those used longest ago go first."""
     rerank: int = DEFAULT_RERANKED
     """So many pictures, those with the highest cosines, are compared by late interaction."""
+    exact: bool = False
+    """Score every picture, however many there are: no narrow first pass."""
     paint_cluster: str = ""
     """The address of the Ray cluster that paints; empty paints here."""
     cluster: str = ""

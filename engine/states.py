@@ -75,9 +75,16 @@ class ScorerKind(StrEnum):
     LABEL_FREE = "label-free"
     MAXSIM = "maxsim"
     """Late interaction: the words of a text against the patches of a picture."""
+    HAMMING = "hamming"
+    """The bits that a text and a picture share."""
     FUSION = "fusion"
     SHIPPED = "shipped"
     """The matcher that ships, in a report beside another for its encoder."""
+
+
+def matcher_scorer(matcher_id: int) -> str:
+    """The exact scorer that a matcher of the cache is."""
+    return f"matcher {matcher_id}"
 
 
 class HeadKind(StrEnum):

@@ -109,6 +109,8 @@ class AppSettings:
     """What the states of patches, by which words are found in pictures, may take in the cache."""
     rerank: int = DEFAULT_RERANKED
     """So many pictures, those with the highest cosines, are compared by maxsim."""
+    exact: bool = False
+    """Score every picture, however many there are, where half a million would get a first pass."""
     paint_cluster: str = ""
     """Address of a Ray cluster that paints; empty paints here."""
     cluster: str = ""
@@ -152,6 +154,7 @@ class AppSettings:
             idle_seconds=self.idle_seconds,
             states_gib=self.states_gib,
             rerank=self.rerank,
+            exact=self.exact,
             paint_cluster=self.paint_cluster,
             cluster=self.cluster,
         )

@@ -86,7 +86,7 @@ class ShardActor:
     async def _opened(self) -> Any:  # noqa: ANN401
         """What makes shards here; it stays open until the process ends."""
         if self._maker is None:
-            from engine.library.sharding import open_maker
+            from engine.library.shard_maker import open_maker
             from engine.models.encoders import Encoders
 
             self._encoders = Encoders(self._settings)

@@ -26,8 +26,7 @@ from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.evidence import Tally
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, matcher_words
-from engine.scoring.registry import matcher_scorer
-from engine.states import ScorerKind
+from engine.states import ScorerKind, matcher_scorer
 
 DEAR_SAMPLE = 8_000
 """Pictures at most that a matcher scores for a zero: 200 texts on each take a hundred times as long

@@ -96,17 +96,31 @@ def ranked_values(scores: Scores, scorer: str) -> FloatArray:
     What a scorer that looks at the best alone has not scored comes below, in the order of cosines.
     """
     if scorer == ScorerKind.COSINE:
-        return scores.cosine
+        return _estimates_below(scores, scores.cosine)
     if scorer == ScorerKind.MATCH:
-        return scores.match_logit
+        return _estimates_below(scores, scores.match_logit)
     if scorer not in scores.others:
         raise ValueError(f"no scorer is called {scorer!r}")
     values = scores.others[scorer]
     looked = np.isfinite(values)
     if looked.all():
-        return values
+        return _estimates_below(scores, values)
     lowest = values[looked].min() if looked.any() else np.float32(0)
-    return np.where(looked, values, scores.cosine + (lowest - BELOW))
+    below = _estimates_below(scores, scores.cosine)
+    return np.where(looked, values, below + (lowest - BELOW))
+
+
+def _estimates_below(scores: Scores, values: FloatArray) -> FloatArray:
+    """What was not scored exactly stands below what was, in its own order."""
+    if scores.estimated is None or not scores.estimated.any():
+        return values
+    exact, estimates = values[~scores.estimated], values[scores.estimated]
+    finite = exact[np.isfinite(exact)]
+    if not len(finite):
+        return values
+    found = values.copy()
+    found[scores.estimated] = estimates - max(0.0, float(estimates.max() - finite.min()) + 1.0)
+    return found
 
 
 def order(scores: Scores, scorer: str) -> IdArray:
@@ -168,7 +182,11 @@ def route(scores: Scores, threshold: float) -> RouteDecision:
     passes = passed(scores, threshold)
     best_match = float(scores.match.max()) if count else 0.0
     if passes:
-        reason = f"{passes} of {_pictures(count)} {'has' if passes == 1 else 'have'} "
+        is_about = scores.estimated is not None and bool(
+            (passing(scores, threshold) & scores.estimated).any()
+        )
+        reason = f"{'about ' if is_about else ''}{passes} of {_pictures(count)}"
+        reason += f" {'has' if passes == 1 else 'have'} "
         reason += f"a match of {threshold:.2f} or more"
         if scores.chance is not None:
             reason += f": the best {best_match:.2f}"

@@ -109,6 +109,14 @@ def _label_free(
     return label_free_logits(context, text, cosine, language)
 
 
+def _hamming(
+    context: MatchContext, text: FloatArray, _cosine: FloatArray, language: str
+) -> FloatArray:
+    from engine.scoring.hamming import hamming_scores
+
+    return hamming_scores(context, text, language)
+
+
 SCORERS = MappingProxyType(
     {
         str(scorer.name): scorer
@@ -137,6 +145,10 @@ SCORERS = MappingProxyType(
                 gives_probability=True,
                 needs_background=True,
                 is_evaluated=True,
+            ),
+            # For comparison: what of the ranking is left of one bit a number.
+            Scorer(
+                name=ScorerKind.HAMMING, logits=_hamming, needs_background=True, is_evaluated=True
             ),
             # The states of patches are no part of embeddings, which are what is evaluated.
             Scorer(name=ScorerKind.MAXSIM, needs_states=True, ranks_searches=True),
@@ -175,11 +187,6 @@ def search_scorers() -> tuple[str, ...]:
 def scored_at_once() -> tuple[str, ...]:
     """The names of what scores every picture of every search."""
     return tuple(name for name in search_scorers() if not SCORERS[name].needs_states)
-
-
-def matcher_scorer(matcher_id: int) -> str:
-    """The exact scorer that a matcher of the cache is."""
-    return f"matcher {matcher_id}"
 
 
 def scorer_after(name: str) -> str:

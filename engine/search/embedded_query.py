@@ -43,7 +43,7 @@ class EmbeddedQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Found:
+class PairScores:
     """What the scorers gave pictures, before `match` is placed."""
 
     picture_ids: IdArray
@@ -51,14 +51,14 @@ class _Found:
     logits: QueryLogits
     others: Mapping[str, FloatArray]
 
-    def followed_by(self, other: _Found) -> _Found:
+    def followed_by(self, other: PairScores) -> PairScores:
         """With other pictures behind these."""
 
         def joined(own: NDArray[T] | None, its: NDArray[T] | None) -> NDArray[T] | None:
             return None if own is None or its is None else np.concatenate([own, its])
 
         one, two = self.logits, other.logits
-        return _Found(
+        return PairScores(
             picture_ids=np.concatenate([self.picture_ids, other.picture_ids]),
             cosine=np.concatenate([self.cosine, other.cosine]),
             logits=QueryLogits(
@@ -77,7 +77,7 @@ def scores_of(
     embedded: EmbeddedQuery, rows: IdArray | None, outside: FloatArray | None = None
 ) -> Scores:
     """The scores of all pictures, or of some rows, and of one that the library does not have."""
-    found = _found(embedded, rows)
+    found = pair_scores(embedded, rows)
     if outside is not None:
         alone = replace(
             embedded.context,
@@ -85,11 +85,11 @@ def scores_of(
             own_pictures=None,
             matcher_logits=None,
         )
-        found = found.followed_by(_found(replace(embedded, context=alone), None))
+        found = found.followed_by(pair_scores(replace(embedded, context=alone)))
     return placed_scores(embedded, found.picture_ids, found.cosine, found.logits, found.others)
 
 
-def _found(embedded: EmbeddedQuery, rows: IdArray | None) -> _Found:
+def pair_scores(embedded: EmbeddedQuery, rows: IdArray | None = None) -> PairScores:
     """What the scorers give all pictures, or some rows."""
     context = embedded.context
     matrix, cosine = context.matrix, embedded.vector @ context.matrix.columns
@@ -109,7 +109,7 @@ def _found(embedded: EmbeddedQuery, rows: IdArray | None) -> _Found:
         free = None if free is None else free[rows]
         itself = None if itself is None else itself[rows]
     cosine, match = found.pop(ScorerKind.COSINE), found.pop(ScorerKind.MATCH)
-    return _Found(
+    return PairScores(
         picture_ids=picture_ids,
         cosine=cosine,
         logits=QueryLogits(match=match, label_free=free, itself=itself),

@@ -21,6 +21,8 @@ from engine.untrusted.values import read_as
 ROUGH, PARTIAL = "rough", "partial"
 """What a key says of a `match` that is a guess for want of a background; and of one that may be
 another as soon as the model may start that embeds the prompts still unknown."""
+NARROW = ", narrow"
+"""What it adds to that where not every picture was scored exactly."""
 FORMULA = 6
 """One more whenever scores or routes of the same request come out differently."""
 

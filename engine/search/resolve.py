@@ -26,12 +26,12 @@ from engine.language import language_of, unread
 from engine.library.collections import BuiltInCollection
 from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
-from engine.scoring.registry import check_scorer, matcher_scorer, search_scorers
+from engine.scoring.registry import check_scorer, search_scorers
 from engine.search.pictures import QueryPictures, Reference
 from engine.search.query import ParsedQuery, Term, parse, plain_text
 from engine.search.receipts import ReceiptKey
 from engine.settings import EngineSettings
-from engine.states import ScorerKind, Synthetic
+from engine.states import ScorerKind, Synthetic, matcher_scorer
 
 
 def _none() -> IdArray:

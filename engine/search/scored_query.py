@@ -53,7 +53,7 @@ from engine.search.parts import (
     zero_most,
 )
 from engine.search.pictures import QueryPictures
-from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey, canonical, filters_as_json
+from engine.search.receipts import NARROW, PARTIAL, ROUGH, ReceiptKey, canonical, filters_as_json
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.stored_zeros import StoredZero
 from engine.search.text_embedder import TextEmbedder
@@ -63,6 +63,8 @@ from engine.states import ScorerKind, ZeroState
 if TYPE_CHECKING:
     from engine.search.acceleration import Accelerator
     from engine.search.late_scoring import LateScores, LateScoring
+    from engine.search.narrow import NarrowMeasure, NarrowPass
+    from engine.search.narrow_scores import NarrowLibrary
 
 IN_LOOP = 2_000
 """So few pictures are scored at once; more, in a thread, while the event loop goes on."""
@@ -109,11 +111,14 @@ class QueryScoring:
         late: Callable[[], LateScoring] | None = None,
         parts: Callable[[], PictureParts] | None = None,
         accelerator: Callable[[], Accelerator] | None = None,
+        narrow: Callable[[], NarrowPass] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
         `late` nothing is scored by local states. With `parts` searches are answered by them,
-        with an `accelerator` a matcher may be scored in a model process."""
+        with an `accelerator` a matcher may be scored in a model process, with `narrow` a large
+        library in two passes."""
         self._accelerator = accelerator
+        self._narrow = narrow
         self._cache = cache
         self._parts = parts
         self._part_zeros: dict[str, FoundZero] = {}
@@ -164,9 +169,20 @@ class QueryScoring:
             embedded = embedded.without_labels()
         else:
             embedded = await self._with_zero(query, embedded, rows)
+        narrow = None
         if for_best and not as_pairs and outside is None:
-            embedded = await self._accelerated(query, embedded, rows)
-        if matrix.count > IN_LOOP:
+            narrow = await self._first_pass(query, embedded, rows)
+            if narrow is None:
+                embedded = await self._accelerated(query, embedded, rows)
+        if narrow is not None:
+            from engine.search.narrow_scores import narrowed_scores
+
+            library, measure = narrow
+            scores = await asyncio.to_thread(
+                narrowed_scores, embedded, rows, library, measure.candidates
+            )
+            scores = replace(scores, recall=measure.recall)
+        elif matrix.count > IN_LOOP:
             scores = await asyncio.to_thread(scores_of, embedded, rows, outside)
         else:
             scores = scores_of(embedded, rows, outside)
@@ -192,6 +208,15 @@ class QueryScoring:
         context = replace(embedded.context, matcher_logits=logits)
         return replace(embedded, context=context)
 
+    async def _first_pass(
+        self, query: ResolvedQuery, embedded: EmbeddedQuery, rows: IdArray | None
+    ) -> tuple[NarrowLibrary, NarrowMeasure] | None:
+        """What finds the best pictures of a large library; None where all are scored."""
+        request = query.request
+        if self._narrow is None or request.exact or not request.top:
+            return None
+        return await self._narrow().of(query.encoder.id, embedded, rows)
+
     async def _finished(
         self,
         query: ResolvedQuery,
@@ -210,7 +235,7 @@ class QueryScoring:
             scores=scores,
             key=replace(
                 query.key,
-                match=_match_of_key(query, embedded),
+                match=_match_of_key(query, embedded) + (NARROW if scores.candidates else ""),
                 revision=at_revision,
                 absent=absent,
             ),
@@ -226,6 +251,7 @@ class QueryScoring:
                 ),
                 *(warnings.of_rough_match(context) if context.is_rough() else ()),
                 *warnings.of_patches(context),
+                *warnings.of_narrow(scores),
                 *warnings.of_zero(
                     embedded.zero, len(scores.picture_ids), is_lasting=self.zeros.is_lasting
                 ),
@@ -386,11 +412,14 @@ class QueryScoring:
     async def measure(self, query: ResolvedQuery, report: OnProgress) -> None:
         """Score what queries like this one are placed by, as far as it is not scored yet.
 
-        Raises what `score` raises.
+        Of a large library also learn how to look through it in two passes. Raises what `score`
+        raises.
         """
         embedded, rows = await self._any_text(query)
         scope = _scope(query, rows)
         await self.zeros.measure(embedded.context, query.encoder.id, rows, scope, report)
+        if self._narrow is not None:
+            await self._narrow().learn(query.encoder.id, embedded)
 
     async def scope_of(self, query: ResolvedQuery) -> QueryScope:
         """What a plain text like that of a query is scored by; its own embedding takes no part.

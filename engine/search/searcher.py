@@ -36,6 +36,7 @@ from engine.scoring.registry import check_scorer, search_scorers
 from engine.search.pictures import QueryPictures, absolute, name_of_file
 from engine.search.query import BY_CONTENT, quote
 from engine.search.receipts import (
+    NARROW,
     ReceiptKey,
     StoredDecision,
     filters_as_json,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from engine.search.acceleration import Accelerator
     from engine.search.labels import RelevanceLabels
     from engine.search.late_scoring import LateScoring
+    from engine.search.narrow import NarrowPass
     from engine.search.parts import PictureParts
     from engine.search.prompt_scores import PromptScorer
     from engine.search.scored_query import QueryScoring
@@ -93,10 +95,14 @@ class Searcher:
         states: Callable[[], LocalStates] | None = None,
         parts: Callable[[], PictureParts] | None = None,
         accelerator: Callable[[], Accelerator] | None = None,
+        narrow: Callable[[], NarrowPass] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
         `states` nothing can be ranked by them; `parts` answer in the place of a matrix here;
-        an `accelerator` may score in the place of numpy."""
+        an `accelerator` may score in the place of numpy, and with `narrow` a large library is
+        looked through in two passes."""
+        self._settings = settings
+        self._narrow = narrow
         self._cache = cache
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
@@ -124,6 +130,7 @@ class Searcher:
             late=self._late,
             parts=self._parts,
             accelerator=self._accelerator,
+            narrow=self._narrow,
         )
 
     @cached_property
@@ -299,18 +306,22 @@ class Searcher:
         return _result(stored, cached=not found.used_model, scores=found.scores, started=started)
 
     async def _replayed(self, query: ResolvedQuery) -> StoredDecision | None:
-        """The stored decision of a query, with the use counted."""
-        request = query.request
-        name = receipt_id(
-            query.key, scorer=request.scorer, threshold=request.threshold, top=request.top
-        )
-        stored = await self._cache.read(_get, name)
-        if stored is None:
-            return None
-        self._remember(name, query.key)
-        if not self._cache.read_only:
-            await self._touch(name)
-        return stored
+        """The stored decision of a query, with the use counted; an exact one if there is one."""
+        request, keys = query.request, [query.key]
+        if not (request.exact or self._settings.exact):
+            keys.append(replace(query.key, match=query.key.match + NARROW))
+        for key in keys:
+            name = receipt_id(
+                key, scorer=request.scorer, threshold=request.threshold, top=request.top
+            )
+            stored = await self._cache.read(_get, name)
+            if stored is None:
+                continue
+            self._remember(name, key)
+            if not self._cache.read_only:
+                await self._touch(name)
+            return stored
+        return None
 
     async def _touch(self, name: str) -> None:
         try:
@@ -359,6 +370,8 @@ class Searcher:
                 uncertain=routing.is_uncertain,
                 zero=scores.zero,
                 zero_pictures=scores.zero_pictures,
+                candidates=scores.candidates,
+                recall=scores.recall,
                 filters=filters_as_json(key.filters),
                 override=None,
                 created_at=time.time(),

@@ -6,7 +6,7 @@ from cache.embeddings import EncoderRecord
 from cache.mapped import AbsentFolder
 from cache.texts import TextRecord
 from engine.language import CHINESE, NAMES, unread
-from engine.results import SearchWarning
+from engine.results import Scores, SearchWarning
 from engine.scoring.decision import ENOUGH
 from engine.scoring.match import MatchContext
 from engine.search.zeros import FoundZero
@@ -100,6 +100,20 @@ def of_patches(context: MatchContext) -> tuple[SearchWarning, ...]:
             message=f"match sees {left:,} of {context.matrix.count:,} pictures without their"
             " patches.",
             hint="They are looked at, as far as their files are there, at the end of t2itui index.",
+        ),
+    )
+
+
+def of_narrow(scores: Scores) -> tuple[SearchWarning, ...]:
+    """Tell that not every picture was scored, and how much is found all the same."""
+    if not scores.candidates or scores.recall is None:
+        return ()
+    return (
+        SearchWarning(
+            message=f"The best {scores.candidates:,} of {len(scores.picture_ids):,} by a narrow"
+            f" first pass are scored exactly (recall@100 {scores.recall:.2f} here), the others"
+            " told from a sample.",
+            hint="--exact, or exact = true in settings.toml, scores all of them.",
         ),
     )
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -32,7 +33,6 @@ from engine.workers.local_states import (
     patch_states,
     token_states,
 )
-from engine.workers.quantization import quantized_copy
 
 Items = TypeVar("Items", bound=Sequence[object] | np.ndarray)
 
@@ -309,7 +309,7 @@ class EncoderModel:
     def quantize(self) -> None:
         """Change the linear layers to int8, and note how far the vectors agree with fp32."""
         expected = self._probe()
-        self._model = quantized_copy(self._model)
+        self._model = _in_int8(self._model)
         self.choice = replace(self.choice, dtype=NumberFormat.INT8)
         self.agreement = float((self._probe() * expected).sum(1).min())
 
@@ -444,3 +444,12 @@ def _probe_pictures(height: int, width: int) -> NDArray[np.uint8]:
         wave = np.sin((number + 1) * math.pi * (down / height + across / width))
         noise[number] = 0.9 * (wave[..., None] + 1) / 2 + 0.1 * noise[number]
     return (noise * 255).astype(np.uint8)
+
+
+def _in_int8(model: Model) -> Model:
+    """The model with weights in int8; what enters a layer is scaled as it comes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
+            copy.deepcopy(model), {torch.nn.Linear}, dtype=torch.qint8
+        )

@@ -91,6 +91,11 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.option("--encoder", metavar="ID", help="Encoder id; default: chosen by language and use.")
 @click.option("--offline", is_flag=True, help="Never start a model; fail if one is needed.")
 @click.option(
+    "--exact",
+    is_flag=True,
+    help="Score every picture, also where there are so many that a first pass would be made.",
+)
+@click.option(
     "--cluster",
     metavar="ADDRESS",
     help="Have attached shards searched by a Ray cluster.  [default: settings]",
@@ -114,6 +119,7 @@ def command(
     generate: str,
     encoder: str | None,
     offline: bool,
+    exact: bool,
     cluster: str | None,
     as_json: bool,
     paths: bool,
@@ -156,6 +162,7 @@ def command(
         ),
         encoder_id=encoder,
         offline=offline,
+        exact=exact,
     )
     picture = like
     output = Output(as_json=as_json)

@@ -28,6 +28,7 @@ def search_command(home: Path | None, request: SearchRequest) -> str:
     words += filter_options(request.filters)
     words += ["--encoder", request.encoder_id] if request.encoder_id else []
     words += ["--offline"] if request.offline else []
+    words += ["--exact"] if request.exact else []
     words += ["--", request.query] if request.query.startswith("-") else [request.query]
     return program(home, *words)
 

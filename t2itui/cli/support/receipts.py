@@ -49,6 +49,8 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
         "uncertain": receipt.uncertain,
         "zero": receipt.zero,
         "zero_pictures": receipt.zero_pictures,
+        "candidates": receipt.candidates,
+        "recall": receipt.recall,
     }
 
 

@@ -47,7 +47,7 @@ def test_searches_rank_by_match_unless_told_otherwise() -> None:
 
 def test_what_can_be_evaluated_has_scores_or_fuses_them() -> None:
     names = registry.evaluated_scorers()
-    assert names == ("cosine", "match", "label-free", "fusion")
+    assert names == ("cosine", "match", "label-free", "hamming", "fusion")
     for name in names:
         scorer = registry.find_scorer(name)
         assert (scorer.logits is None) == bool(scorer.fuses)
