@@ -115,6 +115,8 @@ class GenerationJob:
         """What has been done so far."""
         self.rejected: list[OutputCheck] = []
         """What was found in each picture that came to nothing."""
+        self._told: set[str] = set()
+        """Warnings: what is true of every picture is said once."""
         self._cache = cache
         self._generators = generators
         self._painter = painter
@@ -153,6 +155,13 @@ class GenerationJob:
         if self.spec.request.until_pass is not None:
             await self._store_best(job_id, report)
         return self._closing()
+
+    def _tell(self, warnings: Sequence[str], job_id: int, report: Report) -> None:
+        """Say what a person should know and was not told yet."""
+        for warning in dict.fromkeys(warnings):
+            if warning not in self._told:
+                self._told.add(warning)
+                report(JobNote(job_id=job_id, message=warning))
 
     def _is_enough(self, record: GeneratedRecord) -> bool:
         """Whether no more seeds are tried: a picture passes, or was the best of as many before."""
@@ -226,8 +235,7 @@ class GenerationJob:
             preview=request.preview,
             bridge=EventBridge(report=report, job_id=job_id, picture=index, pictures=count),
         )
-        for warning in image.warnings:
-            report(JobNote(job_id=job_id, message=warning))
+        self._tell(image.warnings, job_id, report)
         recipe = recipe_of(image, plan.digests, source=self._source, library=self.spec.library)
         record = await self._store.put(image, recipe, self.spec, job_id)
         if image.check is OutputCheck.FINE:
@@ -262,8 +270,7 @@ class GenerationJob:
         await self._link_receipt(SequelRecord(job_id=job_id, result=record.sha256))
         report(JobProgress(job_id=job_id, stage="scoring", done=0, total=0))
         assessment = await self._store.assess(record, self._folders)
-        for warning in assessment.warnings:
-            report(JobNote(job_id=job_id, message=warning))
+        self._tell(assessment.warnings, job_id, report)
         if assessment.is_new:
             report(LibraryChanged(job_id=job_id, added=0))
         picture = replace(

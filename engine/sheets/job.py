@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -51,7 +51,7 @@ _STAGE = "painting the sheet"
 _QUICK_S = 5.0
 """Where cells take less, the next one is asked for before the one at work is done: who waits for
 the generator meanwhile waits for two."""
-_SCORING_SHARE = 0.05
+_SCORING_SHARE = 0.02
 """Of the time, that scoring may take while cells are painted: quick cells are scored several at a
 time, those of one prompt for the price of one."""
 _SCORES_APART_S = 5.0
@@ -208,6 +208,8 @@ class SheetJob:
         """Of the cells that have a picture, by their numbers."""
         self._unscored: list[int] = []
         """Cells whose pictures are stored, and not scored yet."""
+        self._told: set[str] = set()
+        """Warnings: what is true of every cell is said once."""
         self._scores_next = 0.0
 
     @property
@@ -347,8 +349,7 @@ class SheetJob:
                 if before is not None and score is not None and _is_other(before.score, score):
                     scored = replace(before, score=score)
                     self._take(number, scored, OutputCheck.FINE, job_id, report)
-        for warning in warnings:
-            report(JobNote(job_id=job_id, message=warning))
+        self._tell(warnings, job_id, report)
         now = time.monotonic()
         self._scores_next = now + min((now - began) / _SCORING_SHARE, _SCORES_APART_S)
 
@@ -359,8 +360,14 @@ class SheetJob:
             vocabulary = (await self._planner.describe(plan.source)).vocabulary
             if vocabulary is not None:
                 notices.append(vocabulary.notice(plan.parameters.prompt))
-        for notice in filter(None, dict.fromkeys(notices)):
-            report(JobNote(job_id=job_id, message=notice))
+        self._tell(filter(None, notices), job_id, report)
+
+    def _tell(self, warnings: Iterable[str], job_id: int, report: Report) -> None:
+        """Say what a person should know and was not told yet."""
+        for warning in warnings:
+            if warning not in self._told:
+                self._told.add(warning)
+                report(JobNote(job_id=job_id, message=warning))
 
     async def _take_known(
         self, plans: Sequence[CellPlan], job_id: int, report: Report
@@ -397,8 +404,7 @@ class SheetJob:
     ) -> None:
         """Store pictures, and score what waits for it, if it is time."""
         job_id = progress.job_id
-        for warning in dict.fromkeys(each for image in images for each in image.warnings):
-            report(JobNote(job_id=job_id, message=warning))
+        self._tell((each for image in images for each in image.warnings), job_id, report)
         for plan, image in zip(plans, images, strict=True):
             async with self._storing:
                 recipe = recipe_of(

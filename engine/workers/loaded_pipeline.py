@@ -102,13 +102,18 @@ class LoadedPipeline:
             if self._taesd is not None:
                 dtype, channels = DTYPES[choice.dtype], latent_channels(vae)
                 self._to_rgb = load_tiny_decoder(self._taesd, choice.device, dtype, channels)
+                if self._to_rgb is None:
+                    self.warnings += (
+                        f"previews are rough: {self._taesd} holds no tiny decoder for latents of"
+                        f" {channels} channels",
+                    )
             if self._to_rgb is None:
                 key = f"{self._source.id} {sum(self._source.parts.values())}"
                 self._to_rgb = linear_map(vae, choice.device, key, self._maps)
         return self._to_rgb
 
 
-STEPS_APART_S = 0.05
+STEPS_APART_S = 0.1
 """Steps that are quicker are not all reported: each message wakes the program, which takes a core
 from the step."""
 

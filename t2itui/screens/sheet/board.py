@@ -33,7 +33,7 @@ class Layout(StrEnum):
 
 
 NARROWEST, WIDEST = 14, 26
-"""Cells across a picture."""
+"""Cells across a picture; wider only where no further row or column would find room."""
 LEAST_ROW = 8
 """Lines of a row of pictures with its prompt and its words."""
 SIGN = 9
@@ -90,10 +90,12 @@ def shape_of(layout: Layout, size: Size, columns: int) -> BoardShape:
     tallest = min(height - 1, max(LEAST_ROW, (height - 1) // 2))
     across = max(NARROWEST, min(WIDEST, (width - 1) // max(1, columns), 2 * (tallest - 2) + 2))
     shown = max(1, min(columns, (width - 1) // across))
+    rows = max(1, (height - 1) // min(tallest, across // 2 + 2))
+    # What is left over of a large terminal goes to the pictures.
+    tallest = (height - 1) // rows
+    across = max(across, min((width - 1) // shown, 2 * (tallest - 2) + 2))
     tall = min(tallest, across // 2 + 2)
-    return BoardShape(
-        left=1, width=across, height=tall, columns=shown, rows=max(1, (height - 1) // tall)
-    )
+    return BoardShape(left=1, width=across, height=tall, columns=shown, rows=rows)
 
 
 class SheetBoard(DrawingHolder, can_focus=True):

@@ -120,6 +120,8 @@ class ColourGenerators(Generators):
         self.gate.is_open.set()
         self.checks: list[OutputCheck] = []
         """On the next pictures; those after them are fine."""
+        self.warnings: tuple[str, ...] = ()
+        """That come with every picture."""
         self.seeds: list[int] = []
         self.sources: list[str] = []
         self.previewed: list[bool] = []
@@ -226,6 +228,7 @@ class ColourGenerators(Generators):
             device="cpu",
             dtype="fp32",
             seconds=1.25,
+            warnings=self.warnings,
         )
 
 

@@ -193,6 +193,14 @@ async def test_several_pictures_are_one_job_with_seeds_that_count_on(studio: Stu
     assert steps == {f"painting {n} of 3" for n in (1, 2, 3)}
 
 
+async def test_what_is_true_of_every_picture_is_said_once(studio: StudioKit) -> None:
+    studio.generators.warnings = ("bf16 is slow here",)
+    job = await studio.generation.start(GenerateRequest(prompt="a red ball", seed=1, count=3))
+    await job.wait()
+    notes = [event.message for event in studio.events if isinstance(event, JobNote)]
+    assert notes == ["bf16 is slow here"]
+
+
 async def test_the_file_holds_the_recipe_and_is_named_by_its_content(studio: StudioKit) -> None:
     job = await studio.generation.start(replace(RED, prompt="一个红球", negative="blur"))
     await job.wait()

@@ -19,6 +19,7 @@ from engine.events import (
     JobEvent,
     JobFailed,
     JobFinished,
+    JobNote,
     JobPreview,
     JobProgress,
     PromptScore,
@@ -208,6 +209,13 @@ async def test_cells_that_come_to_nothing_are_said_and_no_bar_counts_them(
     assert [bar.count for bar in bars(found)] == [2, 3]
     (end,) = studio.of(JobFinished)
     assert isinstance(end, JobFinished) and "1 came to nothing" in end.message
+
+
+async def test_what_is_true_of_every_cell_is_said_once(studio: StudioKit, sheets: Sheets) -> None:
+    studio.generators.warnings = ("bf16 is slow here",)
+    await painted(sheets)
+    notes = [event.message for event in studio.events if isinstance(event, JobNote)]
+    assert notes.count("bf16 is slow here") == 1
 
 
 async def test_a_sheet_of_which_nothing_came_fails(studio: StudioKit, sheets: Sheets) -> None:

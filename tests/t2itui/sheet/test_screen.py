@@ -348,6 +348,16 @@ def test_every_size_has_room_for_a_cell() -> None:
                 assert shape.left + shape.columns * shape.width <= max(width, 36) + 1
 
 
+def test_what_is_left_over_of_a_large_terminal_goes_to_the_pictures() -> None:
+    from textual.geometry import Size
+
+    large = shape_of(Layout.PICTURES, Size(154, 45), 3)
+    assert (large.rows, large.columns) == (2, 3)
+    assert large.rows * large.height == 44 and large.width == 2 * (large.height - 2) + 2
+    narrow = shape_of(Layout.PICTURES, Size(79, 45), 3)
+    assert narrow.width == 26 and (narrow.rows + 1) * narrow.height > 44
+
+
 async def test_what_a_sheet_says_is_plain_text(tmp_path: Path) -> None:
     hostile = replace(REQUEST, prompts=prompts_from(["a red [bold]ball\x1b[31m \u202e"]))
     async with sheet_app(tmp_path / "home") as (pilot, screen, _):
