@@ -22,7 +22,7 @@ from engine.file_types import SUFFIXES
 from engine.library.left_out import is_never_a_picture
 from engine.scoring.metrics import RightPairs
 from engine.states import DataKind, QueryKind
-from engine.untrusted.documents import Json, lines_of, parse_object, read_text
+from engine.untrusted.documents import Json, kind_of, lines_of, parse_object, read_text
 
 MOST_SWAPS = 2000
 MOST_BYTES = 1 << 30
@@ -229,13 +229,13 @@ def objects_in(value: Json) -> Iterator[Mapping[str, Json]]:
 
 def _text(value: Json, where: str) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{where} has a {type(value).__name__} where a text belongs")
+        raise TypeError(f"{where} has {kind_of(value)} where a text belongs")
     return value
 
 
 def _id(value: Json) -> Json:
     if not isinstance(value, int | str):
-        raise TypeError(f"a {type(value).__name__} is no id")
+        raise TypeError(f"{kind_of(value)} is no id")
     return value
 
 

@@ -249,7 +249,8 @@ class ImportRun:
         self._progress.report("importing vectors", total, total, unit=Unit.PICTURES)
         self._paths = await asyncio.to_thread(lambda: list(dict.fromkeys(self._paths)))
         if again := total - len(self._paths):
-            note = f"{again} pictures are named more than once; the first vector of each counts"
+            named = "1 picture is" if again == 1 else f"{again:,} pictures are"
+            note = f"{named} named more than once; the first vector of each counts"
             self._report(JobNote(job_id=self._job_id, message=note))
 
     async def _batches(

@@ -197,7 +197,8 @@ class ShardRun:
         failed = f", {self._failed} unreadable and listed by `t2itui library --failures`"
         what = f"{made} made, {manifest.planned - made} there before" if made else "all there"
         return (
-            f"{manifest.files:,} files in {manifest.planned} shards at {self._folder} in"
+            f"{manifest.files:,} file{'' if manifest.files == 1 else 's'} in {manifest.planned:,}"
+            f" shard{'' if manifest.planned == 1 else 's'} at {self._folder} in"
             f" {seconds:.1f} s: {what}{failed if self._failed else ''}."
             f" `t2itui library attach {self._folder}` brings them into the library."
         )

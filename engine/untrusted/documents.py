@@ -206,6 +206,20 @@ def is_text(text: str) -> bool:
     return True
 
 
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "a text"),
+    (list, "a list"),
+    (dict, "an object"),
+)
+
+
+def kind_of(value: object) -> str:
+    """What a value of JSON is, for people: `a text`, `an object`."""
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), "nothing")
+
+
 def _short(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 4 * MOST_DIGITS:
         return f"a whole number of {value.bit_length()} bits"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeVar, get_args, get_origin, get_type_hints
 
-from engine.untrusted.documents import finite_number
+from engine.untrusted.documents import finite_number, kind_of
 
 T = TypeVar("T")
 
@@ -28,7 +28,14 @@ def read_as(kind: type[T], value: object) -> T:
         for field in fields(kind)  # type: ignore[arg-type]
         if field.name in value
     }
+    needed = [each.name for each in fields(kind) if _is_needed(each)]  # type: ignore[arg-type]
+    if lacking := [name for name in needed if name not in named]:
+        raise TypeError(f"it lacks {', '.join(lacking)}")
     return kind(**named)
+
+
+def _is_needed(field: Field[object]) -> bool:
+    return field.init and field.default is MISSING and field.default_factory is MISSING
 
 
 @lru_cache(maxsize=64)
@@ -56,4 +63,4 @@ def _as(name: str, hint: object, value: object) -> object:
             return hint(value)
         if type(value) is hint:
             return value
-    raise TypeError(f"{name} is a {type(value).__name__}")
+    raise TypeError(f"{name} is {kind_of(value)}")

@@ -1,4 +1,8 @@
-"""Measures the shipped encoder and matcher: `python -m tools.storybook.check`."""
+"""Measures the shipped encoder and matcher: `python -m tools.storybook.check`.
+
+The matcher also scores pictures that the shipped generator makes for prompts that no matcher is
+taught.
+"""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +13,7 @@ from tempfile import TemporaryDirectory
 import click
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from engine.collections import BUILT_IN
@@ -16,10 +21,18 @@ from engine.storybook.gallery import FIGURES, read_records, routing_queries
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.encoder.measures import Figures, Texts, measure, table, write_card
+from tools.storybook.generator.pipeline import generate, load_pipeline
+from tools.storybook.generator.prompts import generated_prompts
 from tools.storybook.held_out import SIZES, held_out_scenes
 from tools.storybook.matcher.fit import MatcherWeights
-from tools.storybook.matcher.material import to_report_on
-from tools.storybook.matcher.report import every_pair, matcher_report, routing, swaps
+from tools.storybook.matcher.material import HELD_OUT, Generated, read_generated, to_report_on
+from tools.storybook.matcher.report import (
+    every_pair,
+    matcher_card,
+    matcher_report,
+    routing,
+    swaps,
+)
 from tools.storybook.renderer.render import render
 from tools.storybook.sampling import Split
 
@@ -27,6 +40,8 @@ SCENES = 100
 """Of the subset."""
 RENDERED = 128
 """Pixels at which held-out scenes are rendered; preprocessing brings them to the encoder's size."""
+PROMPTS = 300
+"""For which the generator makes a picture each."""
 
 
 def measure_subset(
@@ -62,13 +77,38 @@ def check_encoder(encoder: EncoderFolder, split: Split, count: int) -> dict[Lang
     }
 
 
+def held_out_generated(encoder: EncoderFolder, generator: Path, count: int = PROMPTS) -> Generated:
+    """Pictures that a generator makes for prompts kept from every matcher's training."""
+    pipe, options = load_pipeline(generator)
+    prompts = generated_prompts(count * HELD_OUT)[::HELD_OUT]
+    seeds = range(0, count * HELD_OUT, HELD_OUT)
+    pictures = generate(pipe, [prompt.text for prompt in prompts], seeds, options)
+    return read_generated(encoder, prompts, pictures)
+
+
+def write_matcher_card(matcher: Path, report: Mapping[str, object]) -> None:
+    """Write the card beside a matcher; photos stay as they were if none were measured now."""
+    with safe_open(matcher, framework="numpy") as file:
+        before = json.loads(file.metadata()["report"])
+    kept = {"photos": before["photos"]} if "photos" in before else {}
+    matcher.with_suffix(".md").write_text(matcher_card({**kept, **report}), encoding="utf-8")
+
+
 @click.command()
 @click.option("--encoder", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
 @click.option("--matcher", type=click.Path(path_type=Path), default=BUILT_IN.matcher)
 @click.option("--share", default=1.0, show_default=True, help="Share of the scenes to measure on.")
 @click.option("--photos", type=click.Path(path_type=Path), help="A folder of photos to try.")
-@click.option("--write", is_flag=True, help="Keep the figures, and write the model card.")
-def main(encoder: Path, matcher: Path, share: float, photos: Path | None, write: bool) -> None:
+@click.option("--generator", type=click.Path(path_type=Path), default=BUILT_IN.generator)
+@click.option("--write", is_flag=True, help="Keep the figures, and write the model cards.")
+def main(
+    encoder: Path,
+    matcher: Path,
+    share: float,
+    photos: Path | None,
+    generator: Path,
+    write: bool,
+) -> None:
     """Print the figures of the encoder, then those of the matcher."""
     torch.set_num_threads(1)
     loaded = EncoderFolder(encoder)
@@ -84,9 +124,12 @@ def main(encoder: Path, matcher: Path, share: float, photos: Path | None, write:
         write_card(encoder, results)
     with TemporaryDirectory() as folder:
         held_out = to_report_on(Path(folder), loaded)
+    generated = held_out_generated(loaded, generator)
     report = matcher_report(
-        MatcherWeights(**load_file(matcher)), loaded, held_out, BUILT_IN.folder, photos
+        MatcherWeights(**load_file(matcher)), loaded, held_out, BUILT_IN.folder, photos, generated
     )
+    if write:
+        write_matcher_card(matcher, report)
     click.echo(json.dumps(report, ensure_ascii=False, indent=2))
 
 

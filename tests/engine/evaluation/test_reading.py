@@ -125,7 +125,7 @@ def test_lines_end_at_line_ends_alone(tmp_path: Path, character: str) -> None:
         ("x.csv", b'image,caption\na.jpg,"a dog\nb.jpg,cat\n', "line 3: unexpected end"),
         ("x.csv", b"image,caption\na.jpg," + b"x" * 200_000, "line 2: field larger"),
         ("x.json", b"[" * 100_000, "nested"),
-        ("x.json", b'{"images": [{"filename": 5, "sentences": []}]}', "image 1 has a int"),
+        ("x.json", b'{"images": [{"filename": 5, "sentences": []}]}', "image 1 has a number"),
         ("x.json", b'{"images": {"a": 1}}', "no list where one belongs"),
         ("x.json", b'{"images": [5]}', "no object where one belongs"),
         ("x.json", b'{"images": [], "annotations": [{"image_id": 1, "caption": "x"}]}',

@@ -181,7 +181,7 @@ async def test_a_name_given_twice_keeps_its_first_vector_and_says_so(tmp_path: P
         await desk.bring_in(ImportRequest(encoder_id=CLIP, pictures=path))
         np.testing.assert_array_equal((await desk.vectors_by_path())["a"], vectors[0])
         [note] = [event for event in desk.events if isinstance(event, JobNote)]
-        assert "1 pictures are named more than once" in note.message
+        assert "1 picture is named more than once" in note.message
 
 
 def zero(vectors: np.typing.NDArray[np.float32]) -> np.typing.NDArray[np.float32]:

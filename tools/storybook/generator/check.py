@@ -302,6 +302,15 @@ def check_generator(
     return found, generated[: len(prompts)]
 
 
+def readings(named: Sequence[tuple[int, int, int]]) -> list[dict[str, Any]]:
+    """What readers named right today: animals and actions of 100, and animals of 50 unseen."""
+    today = date.today().isoformat()
+    return [
+        {"animal": animal, "action": action, "unseen": unseen, "date": today}
+        for animal, action, unseen in named
+    ]
+
+
 def write_figures(folder: Path, found: Mapping[str, Any]) -> None:
     """Keep figures beside the weights, with those of another command, and write the model card."""
     path = folder / FIGURES
@@ -339,11 +348,8 @@ def main(
     click.echo(f"{found['seconds']} s a picture in batches, {found['memory_mb']} MB in all")
     if sheet is not None:
         grid(pictures[:100], columns=10).save(sheet)
-    today = date.today().isoformat()
-    found["named"] = [
-        {"animal": animal, "action": action, "unseen": unseen, "date": today}
-        for animal, action, unseen in named
-    ]
+    if named:
+        found["named"] = readings(named)
     if write:
         write_figures(generator, found)
 

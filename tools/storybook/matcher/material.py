@@ -103,8 +103,15 @@ def load_generated(folder: Path, encoder: EncoderFolder, *, held_out: bool) -> G
     pixels = np.load(path, mmap_mode="r", allow_pickle=False)
     rows = [row for row in range(len(pixels)) if (row % HELD_OUT == 0) is held_out]
     every = generated_prompts(len(pixels))
-    prompts = [every[row] for row in rows]
-    vectors = encoder.embed_pictures([Image.fromarray(pixels[row]) for row in rows])
+    pictures = [Image.fromarray(pixels[row]) for row in rows]
+    return read_generated(encoder, [every[row] for row in rows], pictures)
+
+
+def read_generated(
+    encoder: EncoderFolder, prompts: Sequence[Prompt], pictures: Sequence[Image.Image]
+) -> Generated:
+    """Pictures generated for prompts, and whether the encoder reads these from them."""
+    vectors = encoder.embed_pictures(pictures)
     texts = Texts(encoder.embed_texts, Language.ENGLISH)
     right = [
         all(read_one(prompt, vector, texts).values())

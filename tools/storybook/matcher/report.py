@@ -291,8 +291,13 @@ any of the twenty names; of all pairs with a level-2 caption {captions_passed:.3
 _GENERATED = """
 Pictures that `painter-storybook` made for {generated:.0f} prompts: from {right:.3f} of them the
 encoder reads all that the prompt states; of these {right_passed:.3f} pass 0.5 for their prompt, of
-the others {wrong_passed:.3f}. Others like them were among its pairs.
+the {others:.0f} others {wrong_passed:.3f}. Generated pictures were among its pairs.
 """
+
+
+def _generated(found: Mapping[str, float]) -> str:
+    others = round(found["generated"] * (1 - found["right"]))
+    return _GENERATED.format(**found, others=others)
 
 
 def matcher_card(report: Mapping[str, Any]) -> str:
@@ -310,7 +315,7 @@ def matcher_card(report: Mapping[str, Any]) -> str:
         degraded=report["degraded_below_half"],
         routing=routing["accuracy"],
         photos="" if photos is None else _PHOTOS.format(**photos),
-        generated="" if generated is None else _GENERATED.format(**generated),
+        generated="" if generated is None else _generated(generated),
         **routing["by_kind"],
         **{f"{name}_{score}": value for name, of in swapped.items() for score, value in of.items()},
         **{f"{name}_first": of["match"] for name, of in first.items()},

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from engine.storybook.claims import Claim, is_true
 from engine.storybook.wording import Language
 from tools.storybook.encoder.measures import Texts
+from tools.storybook.generator import check
 from tools.storybook.generator.check import goals, table, write_card
 from tools.storybook.generator.choose import first_best
 from tools.storybook.generator.pipeline import Options, write_options
@@ -114,3 +116,19 @@ def test_the_card_says_which_goals_were_missed(figures: dict[str, Any], tmp_path
     figures["generated"]["usual"]["animal"] = 0.2
     write_card(tmp_path, figures)
     assert "cannot be recognised" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_counts_by_eye_stay_on_the_card_when_the_figures_are_measured_again(
+    figures: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipeline and its measuring stand in for models; the command is the real one."""
+    parts = ("tower", "unet", "decoder")
+    write_training_record(tmp_path, {name: {"samples": 1, "seconds": 60} for name in parts})
+    write_options(tmp_path, Options())
+    monkeypatch.setattr(check, "load_pipeline", lambda folder: (None, Options()))
+    monkeypatch.setattr(check, "check_generator", lambda *asked: (figures | {"memory_mb": 9}, []))
+    again = ["--generator", str(tmp_path), "--threads", "1", "--write"]
+    for arguments in ([*again, "--named", "97", "95", "48"], again):
+        assert CliRunner().invoke(check.main, arguments).exit_code == 0
+        card = (tmp_path / "README.md").read_text(encoding="utf-8")
+        assert "97 animals and 95 actions of 100 usual prompts, 48 animals of 50" in card
