@@ -251,6 +251,9 @@ def _recalls(library: NarrowLibrary, context: MatchContext) -> FloatArray:
     matrix, scorer = library.matrix, ScorerKind.MATCH
     texts = context.background().random[: TESTED_DEAR if is_dear(context, scorer) else TESTED]
     rows = np.split(np.arange(matrix.count), matrix.columns.starts[1:-1])
+    if context.matcher is not None:
+        # What it sees is computed on all cores: inside such work, that would wait for itself.
+        assert context.seen.count == matrix.count
     logits = np.concatenate(
         on_all_cores(lambda some: text_logits(context, scorer, "", texts, some), rows), axis=1
     )

@@ -34,6 +34,7 @@ class StoredCodes:
 
 
 def pack(ids: IdArray, space: NarrowSpace, codes: tuple[Codes, ...], offsets: FloatArray) -> bytes:
+    """A `.npz` with all that belongs to pictures [N] by id."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
