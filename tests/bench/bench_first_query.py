@@ -37,7 +37,7 @@ from engine.search.text_embedder import random_prompts, rival_prompts
 from engine.search.zeros import StartJob
 from engine.settings import EngineSettings
 from engine.states import ZeroState
-from tests.bench.bench_query import DIM, random_unit
+from tests.bench.vectors import DIM, random_unit
 from tests.engine.matchers import random_matcher
 
 ENCODER = EncoderRecord(id="bench", dim=DIM, logit_scale=100.0, source="")

@@ -18,7 +18,8 @@ from functools import partial
 import numpy as np
 
 from engine.scoring.columns import BLOCK, Columns
-from tests.bench.bench_query import DIM, HIDDEN, random_matcher, random_unit
+from tests.bench.bench_query import HIDDEN, random_matcher
+from tests.bench.vectors import DIM, random_unit
 
 
 def shortest(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, tuple[float, float]]:

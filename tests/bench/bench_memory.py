@@ -32,7 +32,7 @@ from cache.pictures import add_names
 from cache.store import Cache
 from engine.scoring.columns import Block, Columns
 from engine.scoring.embedding_matrix import EmbeddingMatrix, load
-from tests.bench.bench_query import DIM, random_unit
+from tests.bench.vectors import DIM, random_unit
 
 ENCODER = EncoderRecord(id="bench", dim=DIM, logit_scale=100.0, source="")
 

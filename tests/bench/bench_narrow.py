@@ -28,8 +28,8 @@ from engine.search.embedded_query import EmbeddedQuery, scores_of
 from engine.search.narrow import measure
 from engine.search.narrow_codes import offsets_of
 from engine.search.narrow_scores import NarrowLibrary, narrowed_scores, some_of
-from tests.bench.bench_query import random_unit
 from tests.bench.measure_routing import distractors
+from tests.bench.vectors import random_unit
 from tests.engine.matchers import random_matcher
 from tests.shared_data import DATA
 

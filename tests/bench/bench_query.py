@@ -25,8 +25,9 @@ from engine.scoring.match import MatchContext, measure_zero
 from engine.scoring.perceptron import Perceptron
 from engine.search.text_embedder import RANDOM_PROMPTS, rival_prompts
 from engine.states import ScorerKind
+from tests.bench.vectors import DIM, random_unit
 
-DIM, HIDDEN, TOP = 512, 256, 10
+HIDDEN, TOP = 256, 10
 
 
 def best_ms(call: Callable[[], object], seconds: float = 1.5) -> float:
@@ -39,13 +40,6 @@ def best_ms(call: Callable[[], object], seconds: float = 1.5) -> float:
         call()
         times.append(time.perf_counter() - start)
     return 1000 * min(times)
-
-
-def random_unit(count: int, seed: int) -> FloatArray:
-    """Unit rows [count, DIM]."""
-    rows = np.random.default_rng(seed).standard_normal((count, DIM), dtype=np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows
 
 
 def random_matcher() -> Perceptron:

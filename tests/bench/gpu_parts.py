@@ -138,7 +138,7 @@ def bare_pace(source: str, how: tuple[str, str], pixels: NDArray[np.uint8], call
 
 async def matcher(folder: Path, device: str, small: bool, say: Say) -> None:
     """A matcher of 256 hidden units over a library: handing over, both ways, and how they agree."""
-    from tests.bench.bench_query import random_unit
+    from tests.bench.vectors import random_unit
     from tests.engine.matchers import random_matcher
     from tests.tiny_models import save_tiny_clip
 

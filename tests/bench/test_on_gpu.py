@@ -1,5 +1,6 @@
 """The script for a GPU, at a small size on a CPU: every part, its time limit, and the report."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -66,3 +67,18 @@ def test_what_a_part_had_measured_is_kept_whatever_ends_it(
     assert asked == ["-m", "tests.bench.on_gpu", "--part", "matcher", "--small"]
     assert (part["state"], error in str(part.get("error", ""))) == (state, True)
     assert part["figures"] == {"a": 1}
+
+
+def test_the_script_needs_no_more_than_the_tests_do() -> None:
+    """The libraries that benches compare with are not there where tests run."""
+    tree = ast.parse(Path(__file__).with_name("gpu_parts.py").read_text(encoding="utf-8"))
+    found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    ours = sorted(name for name in found if name is not None and name.startswith("tests."))
+    banned = "import sys; sys.modules.update(dict.fromkeys(('faiss', 'usearch')));"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{banned} import {', '.join(ours)}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
