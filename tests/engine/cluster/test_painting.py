@@ -103,6 +103,7 @@ async def test_the_cells_of_a_cluster_are_those_of_one_machine(
     assert any(isinstance(event, JobPreview) for event in own)
 
 
+@pytest.mark.slow
 async def test_a_cell_that_is_lost_with_its_machine_is_painted_by_another(
     nodes: Nodes, tiny: Path, tmp_path: Path
 ) -> None:
