@@ -31,10 +31,6 @@ DIRECTIONS = 128
 """Numbers a picture, a byte each."""
 LEARNED_FROM = 20_000
 """Pictures that the directions are learned from."""
-TESTED = 16
-"""Texts, and as many pictures, whose nearest are looked for in both ways."""
-CANDIDATES = (4_096, 8_192, 16_384, 32_768)
-"""Pictures that are scored exactly: the fewest with which enough is found."""
 
 _MOST = 127
 _SHARED = 1e-3

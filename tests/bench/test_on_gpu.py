@@ -17,7 +17,7 @@ def test_every_part_measures_what_it_is_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "report.json"
-    main(["--small", "--device", "cpu", "--limit", "300", "--out", str(out)])
+    main(["--small", "--device", "cpu", "--limit", "60", "--out", str(out)])
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads(out.read_text())
     assert report["small"] and report["device"] == "cpu"
