@@ -38,6 +38,7 @@ from engine.generation.request import GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
 from engine.generation.word_masks import WordMasks
 from engine.jobs.codec import request_to_json
+from engine.jobs.progress import Warnings
 from engine.models.generator_messages import EventBridge
 from engine.models.generators import Generators
 from engine.models.parameters import GenerationParameters
@@ -115,8 +116,7 @@ class GenerationJob:
         """What has been done so far."""
         self.rejected: list[OutputCheck] = []
         """What was found in each picture that came to nothing."""
-        self._told: set[str] = set()
-        """Warnings: what is true of every picture is said once."""
+        self._warnings = Warnings()
         self._cache = cache
         self._generators = generators
         self._painter = painter
@@ -155,13 +155,6 @@ class GenerationJob:
         if self.spec.request.until_pass is not None:
             await self._store_best(job_id, report)
         return self._closing()
-
-    def _tell(self, warnings: Sequence[str], job_id: int, report: Report) -> None:
-        """Say what a person should know and was not told yet."""
-        for warning in dict.fromkeys(warnings):
-            if warning not in self._told:
-                self._told.add(warning)
-                report(JobNote(job_id=job_id, message=warning))
 
     def _is_enough(self, record: GeneratedRecord) -> bool:
         """Whether no more seeds are tried: a picture passes, or was the best of as many before."""
@@ -235,7 +228,7 @@ class GenerationJob:
             preview=request.preview,
             bridge=EventBridge(report=report, job_id=job_id, picture=index, pictures=count),
         )
-        self._tell(image.warnings, job_id, report)
+        self._warnings.tell(image.warnings, job_id, report)
         recipe = recipe_of(image, plan.digests, source=self._source, library=self.spec.library)
         record = await self._store.put(image, recipe, self.spec, job_id)
         if image.check is OutputCheck.FINE:
@@ -270,7 +263,7 @@ class GenerationJob:
         await self._link_receipt(SequelRecord(job_id=job_id, result=record.sha256))
         report(JobProgress(job_id=job_id, stage="scoring", done=0, total=0))
         assessment = await self._store.assess(record, self._folders)
-        self._tell(assessment.warnings, job_id, report)
+        self._warnings.tell(assessment.warnings, job_id, report)
         if assessment.is_new:
             report(LibraryChanged(job_id=job_id, added=0))
         picture = replace(

@@ -4,13 +4,27 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, TypeVar
 
-from engine.events import JobProgress, Report
+from engine.events import JobNote, JobProgress, Report
 from engine.states import Unit
 
 T = TypeVar("T")
+
+
+class Warnings:
+    """Says what a person should know of a job: what is true of every picture of it, once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, warnings: Iterable[str], job_id: int, report: Report) -> None:
+        """Report those that were not told yet."""
+        for warning in warnings:
+            if warning not in self._told:
+                self._told.add(warning)
+                report(JobNote(job_id=job_id, message=warning))
 
 
 class StoppedError(Exception):

@@ -32,7 +32,7 @@ from engine.search.narrow_codes import joined, offsets_of, pack, unpack
 from engine.search.narrow_scores import NarrowLibrary, narrowed_scores, some_of
 from engine.search.stored_zeros import digest_of, digest_of_text
 from engine.settings import EngineSettings
-from engine.states import ScorerKind
+from engine.states import ScorerKind, matcher_scorer
 from engine.untrusted.documents import UntrustedError
 
 NARROW_FROM = 500_000
@@ -253,7 +253,7 @@ def _recalls(library: NarrowLibrary, context: MatchContext) -> FloatArray:
     rows = np.split(np.arange(matrix.count), matrix.columns.starts[1:-1])
     if context.matcher is not None:
         # What it sees is computed on all cores: inside such work, that would wait for itself.
-        assert context.seen.count == matrix.count
+        context = replace(context, own_pictures=context.seen)
     logits = np.concatenate(
         on_all_cores(lambda some: text_logits(context, scorer, "", texts, some), rows), axis=1
     )
@@ -297,8 +297,8 @@ def _measure_of(known: object) -> NarrowMeasure | None:
 
 def _key(encoder_id: str, context: MatchContext) -> str:
     """What a measure holds for: an encoder, and what `match` is."""
-    matcher = context.matcher
-    scorer = "label-free" if matcher is None else f"matcher of {matcher.head.pair_weights} weights"
+    matcher = context.matcher_id
+    scorer = ScorerKind.LABEL_FREE.value if matcher is None else matcher_scorer(matcher)
     return f"{encoder_id}, {scorer}, {_background(context)}"
 
 

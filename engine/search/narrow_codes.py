@@ -81,10 +81,8 @@ def joined(
     # A product of other columns may round the other way.
     if np.abs(checked).max(initial=0) > 1:
         return None
-    codes, offsets = (
-        np.empty((len(stored.codes), len(ids)), np.int8),
-        np.empty(len(ids), np.float32),
-    )
+    codes = np.empty((len(stored.codes), len(ids)), np.int8)
+    offsets = np.empty(len(ids), np.float32)
     codes[:, ours], offsets[ours] = stored.codes[:, theirs], stored.offsets[theirs]
     new = np.setdiff1d(np.arange(len(ids)), ours, assume_unique=True)
     for start in range(0, len(new), BLOCK):

@@ -215,7 +215,9 @@ class Searcher:
         `scored` does.
         """
         started = time.perf_counter()
-        query = await self._resolver.resolve(replace(request, scorer=ScorerKind.COSINE))
+        # What is learned of a large library beside an answer is about the answer that was asked.
+        first = replace(request, scorer=ScorerKind.COSINE, exact=True)
+        query = await self._resolver.resolve(first)
         if query.snapshot.embedded[query.encoder.id] > MATCHED_AT_ONCE:
             # Another decision than the matcher's, under a name of its own.
             key = replace(query.key, match=f"first look, {query.key.match}")

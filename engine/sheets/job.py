@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +25,6 @@ from engine.events import (
     GeneratedPicture,
     GenerationProgress,
     JobEvent,
-    JobNote,
     JobPreview,
     JobProgress,
     LibraryChanged,
@@ -38,7 +37,7 @@ from engine.generation.recipe import Digests, digest, recipe_of
 from engine.generation.request import GenerateRequest, GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
 from engine.jobs.codec import request_to_json
-from engine.jobs.progress import ProgressReporter
+from engine.jobs.progress import ProgressReporter, Warnings
 from engine.models.generator_info import GeneratorInfo
 from engine.models.generator_messages import EventBridge, GeneratedImage
 from engine.models.generators import Generators
@@ -208,8 +207,7 @@ class SheetJob:
         """Of the cells that have a picture, by their numbers."""
         self._unscored: list[int] = []
         """Cells whose pictures are stored, and not scored yet."""
-        self._told: set[str] = set()
-        """Warnings: what is true of every cell is said once."""
+        self._warnings = Warnings()
         self._scores_next = 0.0
 
     @property
@@ -349,7 +347,7 @@ class SheetJob:
                 if before is not None and score is not None and _is_other(before.score, score):
                     scored = replace(before, score=score)
                     self._take(number, scored, OutputCheck.FINE, job_id, report)
-        self._tell(warnings, job_id, report)
+        self._warnings.tell(warnings, job_id, report)
         now = time.monotonic()
         self._scores_next = now + min((now - began) / _SCORING_SHARE, _SCORES_APART_S)
 
@@ -360,14 +358,7 @@ class SheetJob:
             vocabulary = (await self._planner.describe(plan.source)).vocabulary
             if vocabulary is not None:
                 notices.append(vocabulary.notice(plan.parameters.prompt))
-        self._tell(filter(None, notices), job_id, report)
-
-    def _tell(self, warnings: Iterable[str], job_id: int, report: Report) -> None:
-        """Say what a person should know and was not told yet."""
-        for warning in warnings:
-            if warning not in self._told:
-                self._told.add(warning)
-                report(JobNote(job_id=job_id, message=warning))
+        self._warnings.tell(filter(None, notices), job_id, report)
 
     async def _take_known(
         self, plans: Sequence[CellPlan], job_id: int, report: Report
@@ -404,7 +395,7 @@ class SheetJob:
     ) -> None:
         """Store pictures, and score what waits for it, if it is time."""
         job_id = progress.job_id
-        self._tell((each for image in images for each in image.warnings), job_id, report)
+        self._warnings.tell((each for image in images for each in image.warnings), job_id, report)
         for plan, image in zip(plans, images, strict=True):
             async with self._storing:
                 recipe = recipe_of(

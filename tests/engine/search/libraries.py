@@ -50,3 +50,13 @@ def searcher_of(cache: Cache, home: Path) -> Searcher:
     """A searcher that finds no model on the machine."""
     settings = EngineSettings(home=home)
     return Searcher(cache, Encoders(settings), settings)
+
+
+async def put_space(cache: Cache, encoders: Encoders, model: Path) -> EncoderRecord:
+    """Enter a real encoder."""
+    facts = await encoders.describe(str(model))
+    record = EncoderRecord(
+        id=facts.id, dim=facts.dim, logit_scale=facts.logit_scale, source=str(model)
+    )
+    await cache.write(put_encoder, record)
+    return record

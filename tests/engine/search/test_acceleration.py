@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
+from cache.embeddings import add_embeddings
 from cache.matchers import add_matcher
 from cache.pictures import add_names
 from cache.store import Cache
@@ -26,16 +26,10 @@ from engine.settings import EngineSettings
 from engine.workers.device import Choice
 from engine.workers.held_matrix import HeldMatrix
 from tests.engine.matchers import random_matcher
-from tests.engine.search.libraries import noise
-from tests.tiny_models import save_tiny_clip
+from tests.engine.search.libraries import noise, put_space
 
 COUNT = 9_000
 PAYS = ScoringMeasure(device="cpu", dtype="bf16", pictures=COUNT, seconds=0.1, gain=2.0, error=0.01)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_clip(tmp_path_factory.mktemp("models") / "tiny-clip")
 
 
 @pytest.fixture
@@ -49,25 +43,14 @@ def settings(tmp_path: Path, model: Path, dtype: str) -> EngineSettings:
 
 
 @pytest.fixture
-async def encoders(settings: EngineSettings) -> AsyncIterator[Encoders]:
-    opened = Encoders(settings)
-    yield opened
-    await opened.aclose()
-
-
-@pytest.fixture
 async def cache(settings: EngineSettings, encoders: Encoders, model: Path) -> AsyncIterator[Cache]:
     """A library of 9,000 pictures in the space of a real model, with a matcher."""
     opened = await Cache.open(settings.home)
-    facts = await encoders.describe(str(model))
-    record = EncoderRecord(
-        id=facts.id, dim=facts.dim, logit_scale=facts.logit_scale, source=str(model)
-    )
-    await opened.write(put_encoder, record)
+    record = await put_space(opened, encoders, model)
     names = [f"/{'some' if number % 9 else 'few'}/{number}.jpg" for number in range(COUNT)]
     ids = await opened.write(add_names, names)
-    await opened.write(add_embeddings, record.id, ids, noise(COUNT, dim=facts.dim))
-    weights = random_matcher(record.id, facts.dim, hidden=64)
+    await opened.write(add_embeddings, record.id, ids, noise(COUNT, dim=record.dim))
+    weights = random_matcher(record.id, record.dim, hidden=64)
     await opened.write(add_matcher, record.id, weights, "{}")
     yield opened
     await opened.aclose()

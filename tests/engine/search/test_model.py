@@ -18,25 +18,7 @@ from engine.scoring.decision import ENOUGH
 from engine.search.searcher import Searcher
 from engine.search.text_embedder import random_prompts, rival_prompts
 from engine.settings import EngineSettings
-from tests.engine.search.libraries import noise
-from tests.tiny_models import save_tiny_clip
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_clip(tmp_path_factory.mktemp("models") / "tiny-clip")
-
-
-@pytest.fixture
-def settings(tmp_path: Path, model: Path) -> EngineSettings:
-    return EngineSettings(home=tmp_path / "home", encoder=str(model), device="cpu", dtype="fp32")
-
-
-@pytest.fixture
-async def encoders(settings: EngineSettings) -> AsyncIterator[Encoders]:
-    opened = Encoders(settings)
-    yield opened
-    await opened.aclose()
+from tests.engine.search.libraries import noise, put_space
 
 
 @pytest.fixture
@@ -49,13 +31,9 @@ async def cache(settings: EngineSettings) -> AsyncIterator[Cache]:
 @pytest.fixture
 async def space(cache: Cache, encoders: Encoders, model: Path) -> EncoderRecord:
     """40 pictures with made-up vectors in the space of the real model."""
-    facts = await encoders.describe(str(model))
-    record = EncoderRecord(
-        id=facts.id, dim=facts.dim, logit_scale=facts.logit_scale, source=str(model)
-    )
-    await cache.write(put_encoder, record)
+    record = await put_space(cache, encoders, model)
     ids = await cache.write(add_names, [f"{number}.jpg" for number in range(40)])
-    await cache.write(add_embeddings, record.id, ids, noise(40, dim=facts.dim))
+    await cache.write(add_embeddings, record.id, ids, noise(40, dim=record.dim))
     return record
 
 
@@ -149,6 +127,6 @@ async def test_a_model_that_changed_since_indexing_is_refused(
     )
     await cache.write(put_encoder, record)
     ids = await cache.write(add_names, ["a.jpg"])
-    await cache.write(add_embeddings, record.id, ids, noise(1, dim=facts.dim))
+    await cache.write(add_embeddings, record.id, ids, noise(1, dim=record.dim))
     with pytest.raises(ModelUnusableError, match="by now"):
         await Searcher(cache, encoders, settings).search(SearchRequest(query="a dog"))

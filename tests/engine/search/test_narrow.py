@@ -1,12 +1,13 @@
 """A large library in two passes: what is shown is exact, and what is not is said to be a guess."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
+from cache.embeddings import add_embeddings
 from cache.matchers import add_matcher
 from cache.pictures import add_names
 from cache.store import Cache
@@ -23,38 +24,16 @@ from engine.search.narrow import NarrowPass, measures
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
 from tests.engine.matchers import random_matcher
-from tests.engine.search.libraries import noise, unit
-from tests.tiny_models import save_tiny_clip
+from tests.engine.search.libraries import noise, put_space, unit
 
 COUNT = 6_000
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_clip(tmp_path_factory.mktemp("models") / "tiny-clip")
-
-
-@pytest.fixture
-def settings(tmp_path: Path, model: Path) -> EngineSettings:
-    return EngineSettings(home=tmp_path / "home", encoder=str(model), device="cpu", dtype="fp32")
-
-
-@pytest.fixture
-async def encoders(settings: EngineSettings) -> AsyncIterator[Encoders]:
-    opened = Encoders(settings)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture
 async def cache(settings: EngineSettings, encoders: Encoders, model: Path) -> AsyncIterator[Cache]:
     opened = await Cache.open(settings.home)
-    facts = await encoders.describe(str(model))
-    record = EncoderRecord(
-        id=facts.id, dim=facts.dim, logit_scale=facts.logit_scale, source=str(model)
-    )
-    await opened.write(put_encoder, record)
-    await add(opened, record.id, 0, COUNT, facts.dim)
+    record = await put_space(opened, encoders, model)
+    await add(opened, record.id, 0, COUNT, record.dim)
     yield opened
     await opened.aclose()
 
@@ -151,6 +130,12 @@ async def test_what_is_shown_is_what_scoring_all_shows(
     whole = await searcher.preview(request("a cat in the snow", top=0))
     assert whole.receipt.candidates == 0, "all rows are kept, so all are scored"
     assert any("narrow first pass" in each.message for each in _scoring(settings))
+    if has_matcher:
+        other = random_matcher(facts.id, facts.dim, hidden=16, seed=5)
+        await cache.write(add_matcher, facts.id, other, "{}")
+        await searcher.preview(request("a dog"))
+        await passes.prepared()
+        assert len(measures(settings)) == 2, "what one matcher finds best says nothing of another"
     await passes.aclose()
     await searcher.aclose()
 
@@ -193,6 +178,11 @@ async def test_a_command_takes_what_was_learned_and_added_pictures_join(
     await learning.prepared()
     command = NarrowPass(settings, learns=False)
     assert (await asking.preview(request("a dog"))).receipt.candidates == 400
+
+    exactly = NarrowPass(replace(settings, exact=True), learns=False)
+    whole = Searcher(cache, encoders, replace(settings, exact=True), narrow=lambda: exactly)
+    assert (await whole.preview(request("a dog"))).receipt.candidates == 0
+    await whole.aclose()
 
     await add(cache, facts.id, COUNT, 1_000, facts.dim)
     monkeypatch.setattr(NarrowSpace, "learn", None)
@@ -276,8 +266,6 @@ def test_estimates_rank_below_what_was_scored() -> None:
     values = np.array([0.1, 0.9, 0.5, 0.3], np.float32)
     scores = ranking.make_scores(np.arange(4), values, values)
     assert ranking.order(scores, "cosine").tolist() == [1, 2, 3, 0]
-    from dataclasses import replace
-
     guessed = replace(scores, estimated=np.array([False, True, False, True]))
     assert ranking.order(guessed, "cosine").tolist() == [2, 0, 1, 3]
     assert ranking.rank_of(guessed, "match", 1) == 3
