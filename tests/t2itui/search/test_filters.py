@@ -149,6 +149,16 @@ async def test_the_copied_command_names_the_home_and_the_filters(
         await until(pilot, lambda: app.clipboard.startswith(f"t2itui --home {other} search"))
 
 
+def test_a_command_says_what_the_request_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+    asked = SearchRequest(query="a dog", offline=True, exact=True)
+    words = search_command(None, asked).split()
+    assert {"--offline", "--exact"} <= set(words)
+    assert not {"--offline", "--exact"} & set(
+        search_command(None, SearchRequest(query="a dog")).split()
+    )
+
+
 def test_filters_in_words_are_short_and_start_from_the_home_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
